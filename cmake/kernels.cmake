@@ -1,0 +1,32 @@
+# kernels/: every loop over tensor elements, for every backend.
+
+# Every header in the activations folder but the list itself; list.hpp includes what this writes.
+# A function, so that a test can build the kernels from another folder (tests/demo_activation).
+function(polytrain_activation_headers folder output)
+    file(GLOB headers CONFIGURE_DEPENDS RELATIVE ${folder} ${folder}/*.hpp)
+    list(REMOVE_ITEM headers list.hpp)
+    set(text "")
+    foreach(header IN LISTS headers)
+        string(APPEND text "#include \"${folder}/${header}\"\n")
+    endforeach()
+    file(GENERATE OUTPUT ${output}/activation_headers.inc CONTENT "${text}")
+endfunction()
+polytrain_activation_headers(${PROJECT_SOURCE_DIR}/kernels/common/activations
+    ${PROJECT_BINARY_DIR}/generated)
+
+file(GLOB_RECURSE kernel_sources CONFIGURE_DEPENDS kernels/reference/*.cpp kernels/cpu/*.cpp
+    kernels/common/*.cpp)
+if(NOT POLYTRAIN_ONEDNN)
+    list(FILTER kernel_sources EXCLUDE REGEX "/cpu/linear\\.cpp$")
+endif()
+add_library(polytrain_kernels STATIC ${kernel_sources})
+target_include_directories(polytrain_kernels PUBLIC ${PROJECT_SOURCE_DIR}
+    PRIVATE ${PROJECT_BINARY_DIR}/generated)
+target_link_libraries(polytrain_kernels PUBLIC polytrain_host PRIVATE hwy::hwy)
+if(POLYTRAIN_ONEDNN)
+    target_link_libraries(polytrain_kernels PRIVATE DNNL::dnnl OpenMP::OpenMP_CXX)
+    target_compile_definitions(polytrain_kernels PRIVATE POLYTRAIN_ONEDNN)
+endif()
+# GCC 12 warns wrongly inside Highway's and its own AVX-512 headers.
+set_source_files_properties(${kernel_sources} PROPERTIES COMPILE_OPTIONS
+    "-O3;-Wno-maybe-uninitialized;-Wno-uninitialized")

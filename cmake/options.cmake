@@ -1,0 +1,30 @@
+# Compiler options that every target shares.
+if(NOT CMAKE_BUILD_TYPE)
+    set(CMAKE_BUILD_TYPE Release)
+endif()
+set(CMAKE_CXX_FLAGS_RELEASE "-O2")
+set(CMAKE_CXX_FLAGS_RELWITHDEBINFO "-O1 -g")
+set(CMAKE_CXX_FLAGS_SANITIZE "-O1 -g1 -fno-omit-frame-pointer")
+
+find_program(POLYTRAIN_CCACHE ccache)
+if(POLYTRAIN_CCACHE)
+    set(CMAKE_CXX_COMPILER_LAUNCHER ${POLYTRAIN_CCACHE})
+endif()
+
+add_library(polytrain_options INTERFACE)
+target_compile_options(polytrain_options INTERFACE
+    -Wall -Wextra -Wshadow -Wnon-virtual-dtor
+    # Contraction would let the compiler choose the bits; kernels write fused products out.
+    -ffp-contract=off
+    -fstack-protector-strong)
+if(CMAKE_BUILD_TYPE STREQUAL "Release")
+    target_compile_definitions(polytrain_options INTERFACE _FORTIFY_SOURCE=2 _GLIBCXX_ASSERTIONS)
+endif()
+if(POLYTRAIN_WERROR)
+    target_compile_options(polytrain_options INTERFACE -Werror)
+endif()
+if(POLYTRAIN_SANITIZE)
+    target_compile_options(polytrain_options INTERFACE
+        -fsanitize=${POLYTRAIN_SANITIZE} -fno-sanitize-recover=all)
+    target_link_options(polytrain_options INTERFACE -fsanitize=${POLYTRAIN_SANITIZE})
+endif()

@@ -1,0 +1,63 @@
+#pragma once
+// Files: whole reads with a limit, memory maps, and writes that are on the disk when they return.
+// Errors carry the path, the failed call and what the system said of it.
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace polytrain {
+
+// The whole file as bytes. Missing: exit 66; larger than `limit`: exit 65; unreadable: exit 74.
+std::string read_file(const std::filesystem::path& path, uint64_t limit = uint64_t{1} << 32);
+
+// A read-only memory map of a whole file (an empty file has an empty span).
+class MappedFile {
+ public:
+    MappedFile() = default;
+    explicit MappedFile(const std::filesystem::path& path);  // errors as read_file
+    ~MappedFile();
+    MappedFile(MappedFile&& other) noexcept;
+    MappedFile& operator=(MappedFile&& other) noexcept;
+
+    std::span<const std::byte> bytes() const { return {data_, size_}; }
+
+ private:
+    const std::byte* data_ = nullptr;
+    size_t size_ = 0;
+};
+
+// A new file, written front to back. It must not exist yet (O_EXCL). commit() syncs it to the disk;
+// without commit() the destructor just closes it. Failures throw (73: cannot create; 74: I/O).
+class OutputFile {
+ public:
+    explicit OutputFile(std::filesystem::path path);
+    ~OutputFile();
+    OutputFile(const OutputFile&) = delete;
+    OutputFile& operator=(const OutputFile&) = delete;
+
+    void write(const void* data, size_t bytes);
+    void write(std::string_view text) { write(text.data(), text.size()); }
+    void commit();
+
+ private:
+    std::filesystem::path path_;
+    int fd_ = -1;
+};
+
+// Replaces `path` by `text` in one step: temporary file, sync, rename, sync of the folder.
+void write_file_atomic(const std::filesystem::path& path, std::string_view text);
+
+// rename(2) and a sync of the folder that holds `to`: the commit point of a checkpoint.
+void rename_durable(const std::filesystem::path& from, const std::filesystem::path& to);
+
+// fsync of a folder, so that names created in it survive a power loss.
+void sync_folder(const std::filesystem::path& folder);
+
+// mkdir -p; exit 73 with the reason when it can't.
+void make_folders(const std::filesystem::path& folder);
+
+}  // namespace polytrain

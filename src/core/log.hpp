@@ -1,0 +1,28 @@
+#pragma once
+// Log lines on standard error, so that standard output stays for results.
+
+#include <fmt/format.h>
+
+#include <string>
+#include <utility>
+
+namespace polytrain::log {
+
+void info_line(const std::string& line);
+void warn_line(const std::string& line);
+void error_line(const std::string& line);
+
+template <class... Args>
+void info(fmt::format_string<Args...> format, Args&&... args) {
+    info_line(fmt::format(format, std::forward<Args>(args)...));
+}
+template <class... Args>
+void warn(fmt::format_string<Args...> format, Args&&... args) {
+    warn_line(fmt::format(format, std::forward<Args>(args)...));
+}
+template <class... Args>
+void error(fmt::format_string<Args...> format, Args&&... args) {
+    error_line(fmt::format(format, std::forward<Args>(args)...));
+}
+
+}  // namespace polytrain::log

@@ -1,0 +1,23 @@
+#include "ops/rms_norm.hpp"
+
+namespace polytrain {
+
+void RmsNormForward::check() const {
+    PT_CHECK(x_NC.shape.rank() == 2 && x_NC.dim(1) > 0, "{}: x is {}", kName, x_NC.shape.text());
+    const DType acc = accumulator_of(x_NC.dtype);
+    check_tensor(kName, "gain_C", gain_C, {x_NC.dim(1)}, acc);
+    check_tensor(kName, "y_NC", y_NC, x_NC.shape, x_NC.dtype);
+    check_tensor(kName, "rstd_N", rstd_N, {x_NC.dim(0)}, acc);
+}
+
+void RmsNormBackward::check() const {
+    PT_CHECK(x_NC.shape.rank() == 2 && x_NC.dim(1) > 0, "{}: x is {}", kName, x_NC.shape.text());
+    const DType acc = accumulator_of(x_NC.dtype);
+    check_tensor(kName, "gain_C", gain_C, {x_NC.dim(1)}, acc);
+    check_tensor(kName, "rstd_N", rstd_N, {x_NC.dim(0)}, acc);
+    check_tensor(kName, "dy_NC", dy_NC, x_NC.shape, x_NC.dtype);
+    check_tensor(kName, "dx_NC", dx_NC, x_NC.shape, x_NC.dtype);
+    check_tensor(kName, "dgain_C", dgain_C, {x_NC.dim(1)}, acc);
+}
+
+}  // namespace polytrain

@@ -1,0 +1,89 @@
+#pragma once
+// MemoryPlan: every tensor of a model, with name, shape, dtype and life, before any memory is had.
+// One plan drives the arena, the table printed at start, `polytrain plan` and the out-of-memory
+// message; there is no second estimator to disagree with it.
+//
+// Scratch is a stack: what is declared inside a MemoryPlan::Scope shares its bytes with what the
+// scopes after it declare. All other lives keep their own bytes.
+
+#include <array>
+#include <string>
+#include <vector>
+
+#include "tensor/backend.hpp"
+#include "tensor/tensor.hpp"
+
+namespace polytrain {
+
+enum class Life : uint8_t { kParameter, kGradient, kOptimizer, kSaved, kData, kScratch };
+inline constexpr std::array kLives{Life::kParameter, Life::kGradient, Life::kOptimizer,
+                                   Life::kSaved,     Life::kData,     Life::kScratch};
+// "parameter", "gradient", "optimizer", "saved", "data", "scratch".
+std::string_view name_of(Life life);
+
+// Names a planned tensor.
+struct TensorId {
+    int index = -1;
+    bool valid() const { return index >= 0; }
+};
+
+class MemoryPlan {
+ public:
+    struct Entry {
+        std::string name;
+        Shape shape;
+        DType dtype;
+        Life life;
+        size_t offset;  // from the start of the arena; of the scratch area for scratch
+        size_t bytes() const {
+            return static_cast<size_t>(shape.elements()) * size_of(dtype);
+        }
+    };
+
+    // Scratch declared while a scope lives is released, for the plan's later entries, at its end.
+    class Scope {
+     public:
+        explicit Scope(MemoryPlan& plan) : plan_(plan), mark_(plan.scratch_top_) {}
+        ~Scope() { plan_.scratch_top_ = mark_; }
+        Scope(const Scope&) = delete;
+        Scope& operator=(const Scope&) = delete;
+
+     private:
+        MemoryPlan& plan_;
+        size_t mark_;
+    };
+
+    TensorId add(std::string name, Shape shape, DType dtype, Life life);
+
+    const std::vector<Entry>& entries() const { return entries_; }
+    // Bytes of one life, each tensor rounded up to the alignment; for scratch the highest stack.
+    size_t bytes(Life life) const;
+    size_t total_bytes() const;
+    // A table of bytes by life, one line each, and the largest tensors of each.
+    std::string table() const;
+
+ private:
+    friend class Arena;
+    std::vector<Entry> entries_;
+    std::array<size_t, kLives.size()> life_bytes_{};
+    size_t fixed_bytes_ = 0;  // all but scratch
+    size_t scratch_top_ = 0, scratch_peak_ = 0;
+};
+
+// The memory of a plan, in one allocation.
+class Arena {
+ public:
+    // Out of memory: exit 70 with the plan's table in the message.
+    Arena(Backend& backend, const MemoryPlan& plan);
+
+    // The view of a planned tensor; an absent Tensor for an id that was never planned.
+    Tensor operator[](TensorId id) const;
+    Backend& backend() const { return backend_; }
+
+ private:
+    Backend& backend_;
+    Buffer buffer_;
+    std::vector<Tensor> tensors_;
+};
+
+}  // namespace polytrain
