@@ -1,0 +1,13 @@
+#pragma once
+// The CPU as a backend. Registration header: included by src/app and tests alone.
+
+#include <memory>
+
+#include "tensor/backend.hpp"
+
+namespace polytrain {
+
+// threads >= 1: the pool that the CPU kernels share.
+std::unique_ptr<Backend> make_cpu_backend(int threads);
+
+}  // namespace polytrain
