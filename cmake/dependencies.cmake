@@ -17,6 +17,11 @@ target_include_directories(xxhash SYSTEM INTERFACE ${XXHASH_INCLUDE_DIR})
 target_link_libraries(xxhash INTERFACE ${XXHASH_LIBRARY})
 
 if(POLYTRAIN_ONEDNN)
-    find_package(dnnl REQUIRED)
+    # By hand: Debian's dnnl-config.cmake asks for OpenCL's headers, which the CPU part needs not.
+    find_path(DNNL_INCLUDE_DIR oneapi/dnnl/dnnl.hpp REQUIRED)
+    find_library(DNNL_LIBRARY dnnl REQUIRED)
+    add_library(dnnl INTERFACE)
+    target_include_directories(dnnl SYSTEM INTERFACE ${DNNL_INCLUDE_DIR})
+    target_link_libraries(dnnl INTERFACE ${DNNL_LIBRARY})
     find_package(OpenMP REQUIRED COMPONENTS CXX)
 endif()

@@ -24,7 +24,7 @@ target_include_directories(polytrain_kernels PUBLIC ${PROJECT_SOURCE_DIR}
     PRIVATE ${PROJECT_BINARY_DIR}/generated)
 target_link_libraries(polytrain_kernels PUBLIC polytrain_host PRIVATE hwy::hwy)
 if(POLYTRAIN_ONEDNN)
-    target_link_libraries(polytrain_kernels PRIVATE DNNL::dnnl OpenMP::OpenMP_CXX)
+    target_link_libraries(polytrain_kernels PRIVATE dnnl OpenMP::OpenMP_CXX)
     target_compile_definitions(polytrain_kernels PRIVATE POLYTRAIN_ONEDNN)
 endif()
 # GCC 12 warns wrongly inside Highway's and its own AVX-512 headers.
