@@ -26,7 +26,6 @@ struct ActivationInfo {
     int min_order = 0, max_order = 0;  // 0, 0: it has no order
     std::function<int(int order)> coefficients;               // how many learned numbers
     std::function<double(int k, int order)> initial;          // of coefficient k
-    std::function<std::string(int k, int order)> coefficient_name;
 
     bool has_order() const { return max_order > 0; }
     // Row statistics kept for backward: one per power.
