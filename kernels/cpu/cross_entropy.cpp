@@ -1,0 +1,77 @@
+// Softmax cross-entropy on vector lanes: the row's highest logit, the sum of exponentials, then the
+// gradient, with the row in cache after the first pass.
+
+#include "ops/cross_entropy.hpp"
+
+#include <cmath>
+#include <limits>
+
+#include "kernels/cpu/register.hpp"
+#include "kernels/cpu/register_cpu.hpp"
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "kernels/cpu/cross_entropy.cpp"
+#include "hwy/foreach_target.h"  // keep this order: it includes this file once per target
+#include "hwy/highway.h"
+#include "kernels/cpu/lanes-inl.hpp"
+
+HWY_BEFORE_NAMESPACE();
+namespace polytrain::cpu::HWY_NAMESPACE {
+
+void CrossEntropyRows(const CrossEntropy& op, int64_t begin, int64_t end) {
+    const int64_t vocabulary = op.logits_NV.dim(1), lanes = lane_count();
+    const int64_t whole = vocabulary - vocabulary % lanes;
+    for (int64_t n = begin; n < end; ++n) {
+        const float* logits = op.logits_NV.as<float>() + n * vocabulary;
+        float* dlogits =
+            op.dlogits_NV.present() ? op.dlogits_NV.as<float>() + n * vocabulary : nullptr;
+        const int64_t target = op.targets_N.as<int32_t>()[n];
+        PT_CHECK(target >= kNotScored && target < vocabulary,
+                 "target {} at {} of a vocabulary of {}", target, n, vocabulary);
+        if (target == kNotScored) {
+            op.loss_N.as<float>()[n] = 0;
+            if (dlogits != nullptr) std::fill(dlogits, dlogits + vocabulary, 0.0f);
+            continue;
+        }
+        Lanes tops(-std::numeric_limits<float>::infinity());
+        for (int64_t v = 0; v < whole; v += lanes) tops = max_of(tops, load(logits + v));
+        float highest = max_across(tops);
+        for (int64_t v = whole; v < vocabulary; ++v) highest = std::max(highest, logits[v]);
+
+        Lanes sums = zero_lanes();
+        for (int64_t v = 0; v < whole; v += lanes)
+            sums = sums + exp_of(load(logits + v) - Lanes(highest));
+        double sum = sum_of(sums);
+        for (int64_t v = whole; v < vocabulary; ++v)
+            sum += std::exp(static_cast<double>(logits[v]) - highest);
+        const double log_sum = std::log(sum);
+        op.loss_N.as<float>()[n] =
+            static_cast<float>(log_sum + (static_cast<double>(highest) - logits[target]));
+        if (dlogits == nullptr) continue;
+        const Lanes scale(1 / sum);
+        for_lanes(vocabulary, [&](auto part, int64_t v) HWY_ATTR {
+            part.write(exp_of(part.read(logits + v) - Lanes(highest)) * scale, dlogits + v);
+        });
+        dlogits[target] -= 1;
+    }
+}
+
+}  // namespace polytrain::cpu::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace polytrain::cpu {
+
+HWY_EXPORT(CrossEntropyRows);
+
+void register_cross_entropy(OpTable& table, ThreadPool& pool) {
+    add_f32<CrossEntropy>(table, &CrossEntropy::logits_NV, [&pool](const CrossEntropy& op) {
+        const Partition rows = row_parts(op.logits_NV.dim(0), op.logits_NV.dim(1));
+        pool.run(rows.parts(), [&](int64_t part, int) {
+            HWY_DYNAMIC_DISPATCH(CrossEntropyRows)(op, rows.begin(part), rows.end(part));
+        });
+    });
+}
+
+}  // namespace polytrain::cpu
+#endif  // HWY_ONCE

@@ -1,0 +1,102 @@
+// Lanes: a vector of f32 as a value, so that activations and row kernels read like arithmetic.
+// Included once per instruction set, after hwy/foreach_target.h; the guard follows Highway's rule.
+
+#if defined(POLYTRAIN_KERNELS_CPU_LANES_INL_HPP) == defined(HWY_TARGET_TOGGLE)
+#ifdef POLYTRAIN_KERNELS_CPU_LANES_INL_HPP
+#undef POLYTRAIN_KERNELS_CPU_LANES_INL_HPP
+#else
+#define POLYTRAIN_KERNELS_CPU_LANES_INL_HPP
+#endif
+
+#include <cstddef>
+#include <cstdint>
+
+#include "hwy/contrib/math/math-inl.h"
+#include "hwy/highway.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace polytrain::cpu::HWY_NAMESPACE {
+namespace hn = hwy::HWY_NAMESPACE;
+
+using LaneTag = hn::ScalableTag<float>;
+
+struct Lanes {
+    hn::Vec<LaneTag> v;
+
+    Lanes() = default;
+    HWY_INLINE explicit Lanes(hn::Vec<LaneTag> raw) : v(raw) {}
+    HWY_INLINE explicit Lanes(float value) : v(hn::Set(LaneTag(), value)) {}
+    HWY_INLINE explicit Lanes(double value) : Lanes(static_cast<float>(value)) {}
+};
+
+HWY_INLINE Lanes operator+(Lanes a, Lanes b) { return Lanes(hn::Add(a.v, b.v)); }
+HWY_INLINE Lanes operator-(Lanes a, Lanes b) { return Lanes(hn::Sub(a.v, b.v)); }
+HWY_INLINE Lanes operator*(Lanes a, Lanes b) { return Lanes(hn::Mul(a.v, b.v)); }
+HWY_INLINE Lanes operator/(Lanes a, Lanes b) { return Lanes(hn::Div(a.v, b.v)); }
+// a b + c, fused where the processor can.
+HWY_INLINE Lanes multiply_add(Lanes a, Lanes b, Lanes c) {
+    return Lanes(hn::MulAdd(a.v, b.v, c.v));
+}
+
+HWY_INLINE Lanes max_of(Lanes a, Lanes b) { return Lanes(hn::Max(a.v, b.v)); }
+HWY_INLINE Lanes min_of(Lanes a, Lanes b) { return Lanes(hn::Min(a.v, b.v)); }
+HWY_INLINE Lanes if_positive(Lanes x, Lanes a, Lanes b) {
+    return Lanes(hn::IfThenElse(hn::Gt(x.v, hn::Zero(LaneTag())), a.v, b.v));
+}
+HWY_INLINE Lanes sqrt_of(Lanes x) { return Lanes(hn::Sqrt(x.v)); }
+// Clamped to where the result is a finite normal number: at most 1.65e38.
+HWY_INLINE Lanes exp_of(Lanes x) {
+    return Lanes(hn::Exp(LaneTag(), min_of(x, Lanes(88.0f)).v));
+}
+
+// erfc(z) = exp(-z^2) t Q(t), t = 1 / (z + 2), for z >= 0, and erfc(-z) = 2 - erfc(z). Q was fitted
+// by least squares at Chebyshev nodes over z in [0, 10]: relative error 2.2e-8.
+HWY_INLINE Lanes erfc_of(Lanes z) {
+    constexpr float kQ[] = {0.564125765f, 1.13157606f,   1.90630584f, 3.63912832f,   -3.34491133f,
+                            27.7857201f,  -87.9418616f,  113.35965f,  -66.3623921f, 13.8594806f};
+    const Lanes size = min_of(Lanes(hn::Abs(z.v)), Lanes(10.0f));
+    const Lanes t = Lanes(1.0f) / (size + Lanes(2.0f));
+    Lanes q(kQ[9]);
+    for (int i = 8; i >= 0; --i) q = multiply_add(q, t, Lanes(kQ[i]));
+    const Lanes upper = exp_of(Lanes(0.0f) - size * size) * t * q;
+    return if_positive(Lanes(0.0f) - z, Lanes(2.0f) - upper, upper);
+}
+
+HWY_INLINE Lanes zero_lanes() { return Lanes(hn::Zero(LaneTag())); }
+HWY_INLINE int64_t lane_count() { return static_cast<int64_t>(hn::Lanes(LaneTag())); }
+HWY_INLINE Lanes load(const float* from) { return Lanes(hn::LoadU(LaneTag(), from)); }
+HWY_INLINE void store(Lanes x, float* to) { hn::StoreU(x.v, LaneTag(), to); }
+HWY_INLINE float sum_of(Lanes x) { return hn::GetLane(hn::SumOfLanes(LaneTag(), x.v)); }
+HWY_INLINE float max_across(Lanes x) { return hn::GetLane(hn::MaxOfLanes(LaneTag(), x.v)); }
+
+// The end of a row: `count` lanes < lane_count(), the others read as 0 and are not written.
+HWY_INLINE Lanes load_part(const float* from, int64_t count) {
+    return Lanes(hn::MaskedLoad(hn::FirstN(LaneTag(), static_cast<size_t>(count)), LaneTag(), from));
+}
+HWY_INLINE void store_part(Lanes x, float* to, int64_t count) {
+    hn::BlendedStore(x.v, hn::FirstN(LaneTag(), static_cast<size_t>(count)), LaneTag(), to);
+}
+
+// A run of elements as whole vectors and one partial one: f(Whole{}, i) or f(Part{count}, i), where
+// the access reads and writes lanes at an address.
+struct Whole {
+    static HWY_INLINE Lanes read(const float* from) { return load(from); }
+    static HWY_INLINE void write(Lanes x, float* to) { store(x, to); }
+};
+struct Part {
+    int64_t count;
+    HWY_INLINE Lanes read(const float* from) const { return load_part(from, count); }
+    HWY_INLINE void write(Lanes x, float* to) const { store_part(x, to, count); }
+};
+template <class F>
+HWY_INLINE void for_lanes(int64_t elements, F&& f) {
+    const int64_t lanes = lane_count();
+    int64_t i = 0;
+    for (; i + lanes <= elements; i += lanes) f(Whole{}, i);
+    if (i < elements) f(Part{elements - i}, i);
+}
+
+}  // namespace polytrain::cpu::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#endif
