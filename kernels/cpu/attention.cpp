@@ -115,12 +115,13 @@ HWY_INLINE void product_columns(int64_t rows, int64_t inner, Strided a, const fl
 // c[rows, columns] = a[rows, inner] b[inner, columns], or added to c. Columns: whole vectors.
 void tile_product(int64_t rows, int64_t columns, int64_t inner, Strided a, const float* b,
                   int64_t b_row, float* c, int64_t c_row, bool add) {
-    const int64_t lanes = lane_count();
-    int64_t n = 0;
-    for (; n + 2 * lanes <= columns; n += 2 * lanes)
-        product_columns<2>(rows, inner, a, b + n, b_row, c + n, c_row, add);
-    for (; n < columns; n += lanes)
-        product_columns<1>(rows, inner, a, b + n, b_row, c + n, c_row, add);
+    const int64_t lanes = lane_count(), vectors = columns / lanes;
+    for (int64_t v = 0; v + 2 <= vectors; v += 2)
+        product_columns<2>(rows, inner, a, b + v * lanes, b_row, c + v * lanes, c_row, add);
+    if (vectors % 2 == 1) {
+        const int64_t last = (vectors - 1) * lanes;
+        product_columns<1>(rows, inner, a, b + last, b_row, c + last, c_row, add);
+    }
 }
 
 // to[rows, padded] from rows of a wider matrix; columns and rows past the data are zero.

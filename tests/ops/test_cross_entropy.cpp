@@ -1,0 +1,62 @@
+#include "ops/cross_entropy.hpp"
+
+#include "support/op_suite.hpp"
+
+using namespace polytrain;
+using namespace polytrain::testing;
+
+namespace {
+
+CrossEntropy make_op(int64_t n, int64_t v, DType t) {
+    return {described({n, v}, t), described({n}, DType::kI32), described({n}, accumulator_of(t)),
+            described({n, v}, t)};
+}
+
+Values random_inputs(int64_t n, int64_t v, double range, Random& random) {
+    Values inputs{{"logits_NV", random.vector(n * v, -range, range)}};
+    for (int64_t i = 0; i < n; ++i)
+        inputs["targets_N"].push_back(static_cast<double>(random.integer(-1, v - 1)));
+    inputs["targets_N"];
+    return inputs;
+}
+
+}  // namespace
+
+TEST_CASE("cross_entropy: every implementation against reference, odd sizes, unscored targets") {
+    Random random("cross_entropy");
+    for (int64_t n : {0, 1, 5, 140})
+        for (int64_t v : {1, 2, 15, 16, 17, 33, 256}) {
+            const Values inputs = random_inputs(n, v, 4, random);
+            check_op<CrossEntropy>([&](DType t) { return make_op(n, v, t); }, inputs);
+        }
+    // Logits that overflow exp without the subtraction of the highest.
+    check_op<CrossEntropy>([&](DType t) { return make_op(9, 40, t); },
+                           random_inputs(9, 40, 300, random));
+}
+
+TEST_CASE("cross_entropy: dlogits may be absent, and may alias the logits") {
+    Random random("cross_entropy alias");
+    const Machine machine;
+    const Values inputs = random_inputs(3, 21, 3, random);
+    const Values apart = run_op(machine, make_op(3, 21, DType::kF32), inputs);
+    std::vector<float> logits(inputs.at("logits_NV").begin(), inputs.at("logits_NV").end());
+    std::vector<int32_t> targets(inputs.at("targets_N").begin(), inputs.at("targets_N").end());
+    std::vector<float> loss(3);
+    CrossEntropy op = make_op(3, 21, DType::kF32);
+    op.logits_NV.data = logits.data();
+    op.targets_N.data = targets.data();
+    op.loss_N.data = loss.data();
+    machine.ops.run(op, machine.stream);
+    for (size_t i = 0; i < 3; ++i) CHECK(loss[i] == apart.at("loss_N")[i]);
+    op.dlogits_NV.data = logits.data();
+    machine.ops.run(op, machine.stream);
+    for (size_t i = 0; i < logits.size(); ++i) CHECK(logits[i] == apart.at("dlogits_NV")[i]);
+}
+
+TEST_CASE("cross_entropy: reference against central differences") {
+    Random random("cross_entropy gradient");
+    const Values inputs = random_inputs(3, 6, 2, random);
+    const auto op = make_op(3, 6, DType::kF64);
+    check_gradient(op, inputs, "logits_NV", {{"loss_N", {1, 1, 1}}},
+                   run_op(Machine(1), op, inputs).at("dlogits_NV"));
+}
