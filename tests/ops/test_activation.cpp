@@ -31,7 +31,7 @@ struct Case {
     }
     Values inputs(int64_t n, int64_t width, Random& random) const {
         const int64_t count = info->coefficients(order);
-        Values inputs{{"x_NX", random.vector(n * x_width(width), -2, 2)},
+        Values inputs{{"x_NX", random.apart_from_zero(n * x_width(width), 0.5, 2)},
                       {"coefficients_P", random.vector(count, -1, 1)}};
         inputs["rstd_NR"] =
             run_op(Machine(1), forward(n, width, DType::kF64), inputs).at("rstd_NR");
@@ -77,9 +77,6 @@ TEST_CASE("activation: reference against central differences") {
     for (const Case& c : all_cases(machine.ops.activations())) {
         INFO(c.info->name << " order " << c.order << (c.gated ? " gated" : ""));
         Values inputs = c.inputs(2, 5, random);
-        // Away from 0, where relu's derivative jumps.
-        for (double& x : inputs["x_NX"]) x = x < 0 ? x - 0.1 : x + 0.1;
-        inputs["rstd_NR"] = run_op(machine, c.forward(2, 5, DType::kF64), inputs).at("rstd_NR");
         inputs["dcoefficients_P"].assign(inputs["coefficients_P"].size(), 0.0);
         const Values gradients = run_op(machine, c.backward(2, 5, DType::kF64), inputs);
         const auto op = c.forward(2, 5, DType::kF64);

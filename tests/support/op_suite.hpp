@@ -192,7 +192,7 @@ void check_op(const Make& make, const Values& inputs) {
                 // Inputs are of size 1: where terms of that size cancel (the norm of a row of one
                 // element has next to no gradient), the error is theirs, not the rest's.
                 CHECK(relative_difference(expected.find(tensor)->second,
-                                          actual.find(tensor)->second, 0.05) <=
+                                          actual.find(tensor)->second, 0.25) <=
                       tolerance(Op::kName, storage));
             });
         }

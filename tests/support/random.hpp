@@ -34,6 +34,13 @@ class Random {
         for (double& value : values) value = uniform(low, high);
         return values;
     }
+    // Of either sign, magnitudes in [least, most]: normalising a row of one tiny number magnifies
+    // rounding without end.
+    std::vector<double> apart_from_zero(int64_t size, double least, double most) {
+        std::vector<double> values = vector(size, least - most, most - least);
+        for (double& value : values) value += value < 0 ? -least : least;
+        return values;
+    }
 
  private:
     PhiloxKey key_;
