@@ -23,7 +23,8 @@ inline double tolerance(std::string_view op, DType storage) {
         {"rotary.table", 1e-7},
         {"rotary.apply", 5e-7},
         {"adamw.step", 2e-6},
-        {"activation.backward", 8e-6},  // x^5 of order 3, x^15 of order 8
+        {"activation.backward", 2e-5},  // x^15 at order 8
+        {"rms_norm.backward", 1e-5},    // dgain sums 300 rows that cancel
     };
     for (const Row& row : kRows)
         if (row.op == op) return row.f32;

@@ -1,0 +1,71 @@
+#include "model/block.hpp"
+
+#include "ops/elementwise.hpp"
+
+namespace polytrain {
+
+Block::Block(const std::string& name, const AttentionConfig& attention,
+             const FeedForwardShape& shape, double norm_eps)
+    : name_(name),
+      width_(attention.width),
+      attention_norm_(name + ".attention_norm", width_, norm_eps),
+      attention_(name + ".attention", attention),
+      feed_forward_norm_(name + ".feed_forward_norm", width_, norm_eps),
+      feed_forward_(name + ".feed_forward", shape) {}
+
+std::vector<Parameter*> Block::parameters() {
+    std::vector<Parameter*> all;
+    for (const auto& part : {attention_norm_.parameters(), attention_.parameters(),
+                             feed_forward_norm_.parameters(), feed_forward_.parameters()})
+        all.insert(all.end(), part.begin(), part.end());
+    return all;
+}
+
+void Block::plan(const Planner& planner) {
+    const Shape shape{planner.rows(), width_};
+    const auto saved = [&](const char* part) {
+        return planner.saved(name_ + part, shape, planner.dtype);
+    };
+    attention_in_NC_ = saved(".attention_in_NC");
+    mid_NC_ = saved(".mid_NC");
+    feed_forward_in_NC_ = saved(".feed_forward_in_NC");
+    out_NC_ = saved(".out_NC");
+    const MemoryPlan::Scope scope(planner.plan);
+    branch_NC_ = planner.scratch(name_ + ".branch_NC", shape, planner.dtype);
+    if (planner.training)
+        dbranch_NC_ = planner.scratch(name_ + ".dbranch_NC", shape, planner.dtype);
+    attention_norm_.plan(planner);
+    attention_.plan(planner);
+    feed_forward_norm_.plan(planner);
+    feed_forward_.plan(planner);
+}
+
+Tensor Block::forward(const Pass& pass, const Tensor& x_NC, const Tensor& rotary_TD) const {
+    const Tensor attention_in = pass[attention_in_NC_], mid = pass[mid_NC_];
+    const Tensor feed_forward_in = pass[feed_forward_in_NC_], out = pass[out_NC_];
+    const Tensor branch = pass[branch_NC_];
+
+    attention_norm_.forward(pass, x_NC, attention_in);
+    attention_.forward(pass, attention_in, rotary_TD, branch);
+    pass.run(Add{x_NC, branch, mid});
+
+    feed_forward_norm_.forward(pass, mid, feed_forward_in);
+    feed_forward_.forward(pass, feed_forward_in, branch);
+    pass.run(Add{mid, branch, out});
+    return out;
+}
+
+void Block::backward(const Pass& pass, const Tensor& x_NC, const Tensor& rotary_TD,
+                     const Tensor& d_NC) const {
+    const Tensor dnormed = pass[branch_NC_], dbranch = pass[dbranch_NC_];
+
+    feed_forward_.backward(pass, d_NC, pass[feed_forward_in_NC_], dnormed);
+    feed_forward_norm_.backward(pass, dnormed, pass[mid_NC_], dbranch);
+    pass.run(Add{d_NC, dbranch, d_NC});
+
+    attention_.backward(pass, d_NC, pass[attention_in_NC_], rotary_TD, dnormed);
+    attention_norm_.backward(pass, dnormed, x_NC, dbranch);
+    pass.run(Add{d_NC, dbranch, d_NC});
+}
+
+}  // namespace polytrain

@@ -1,0 +1,35 @@
+#pragma once
+
+#include "nn/attention.hpp"
+#include "nn/feed_forward.hpp"
+#include "nn/rms_norm.hpp"
+
+namespace polytrain {
+
+// A pre-norm Transformer block: mid = x + attention(norm(x)), out = mid + feed_forward(norm(mid)).
+class Block {
+ public:
+    Block(const std::string& name, const AttentionConfig& attention, const FeedForwardShape& shape,
+          double norm_eps);
+
+    std::vector<Parameter*> parameters();
+    void plan(const Planner& planner);
+
+    // Returns out_NC, which is saved: it is the next block's x_NC.
+    Tensor forward(const Pass& pass, const Tensor& x_NC, const Tensor& rotary_TD) const;
+    // d_NC is the gradient of out and becomes that of x.
+    void backward(const Pass& pass, const Tensor& x_NC, const Tensor& rotary_TD,
+                  const Tensor& d_NC) const;
+
+ private:
+    std::string name_;
+    int64_t width_;
+    RmsNorm attention_norm_;
+    Attention attention_;
+    RmsNorm feed_forward_norm_;
+    FeedForward feed_forward_;
+    TensorId attention_in_NC_, mid_NC_, feed_forward_in_NC_, out_NC_;  // saved
+    TensorId branch_NC_, dbranch_NC_;                                  // scratch
+};
+
+}  // namespace polytrain

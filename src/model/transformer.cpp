@@ -1,0 +1,136 @@
+#include "model/transformer.hpp"
+
+#include <cmath>
+
+#include "ops/elementwise.hpp"
+
+namespace polytrain {
+
+Transformer::Transformer(const ModelConfig& config, const ActivationCatalog& activations)
+    : config_(config),
+      embedding_("embedding.table", config.vocab_size, config.d_model,
+                 Init::normal(config.init.std)),
+      final_norm_("final_norm", config.d_model, config.norm_eps) {
+    const FeedForwardConfig& ff = config.feed_forward;
+    std::string_view name = ActivationCatalog::gated_form(ff.activation);
+    if (name.empty()) name = ff.activation;
+    const ActivationInfo* activation = activations.find(name);
+    PT_CHECK(activation != nullptr && config.kv_heads > 0 && ff.hidden > 0 &&
+                 config.vocab_size > 0,
+             "an unresolved model config: activation {}", ff.activation);
+    const Init init = Init::normal(config.init.std);
+    const Init output_init = Init::normal(
+        config.init.depth_scaled ? config.init.std / std::sqrt(2.0 * static_cast<double>(config.layers))
+                                 : config.init.std);
+    for (int64_t layer = 0; layer < config.layers; ++layer)
+        blocks_.push_back(std::make_unique<Block>(
+            fmt::format("layers.{}", layer),
+            AttentionConfig{config.d_model, config.heads, config.kv_heads, init, output_init},
+            FeedForwardShape{config.d_model, ff.hidden, activation, static_cast<int>(ff.order),
+                             ff.gated, init, output_init},
+            config.norm_eps));
+    head_ = config.tied ? std::make_unique<LossHead>(embedding_.table())
+                        : std::make_unique<LossHead>("head.weight", config.vocab_size,
+                                                     config.d_model, init);
+
+    const auto append = [this](const std::vector<Parameter*>& part) {
+        parameters_.insert(parameters_.end(), part.begin(), part.end());
+    };
+    append(embedding_.parameters());
+    for (const auto& block : blocks_) append(block->parameters());
+    append(final_norm_.parameters());
+    append(head_->parameters());
+    for (size_t i = 0; i < parameters_.size(); ++i) parameters_[i]->index = static_cast<int>(i);
+}
+
+void Transformer::plan(const Planner& planner) {
+    const int64_t n = planner.rows(), width = config_.d_model;
+    const auto add = [&](const char* name, Shape shape, DType dtype, Life life) {
+        return planner.plan.add(name, shape, dtype, life);
+    };
+    ids_N_ = add("ids_N", {n}, DType::kI32, Life::kData);
+    targets_N_ = add("targets_N", {n}, DType::kI32, Life::kData);
+    rotary_TD_ = add("rotary_TD", {planner.time, width / config_.heads}, planner.acc(), Life::kData);
+    embedded_NC_ = planner.saved("embedded_NC", {n, width}, planner.dtype);
+    normed_NC_ = planner.saved("normed_NC", {n, width}, planner.dtype);
+    loss_N_ = planner.saved("loss_N", {n}, planner.acc());
+    loss_sum_1_ = planner.saved("loss_sum_1", {1}, DType::kF64);
+
+    const MemoryPlan::Scope scope(planner.plan);
+    if (planner.training) {
+        d_NC_ = planner.scratch("d_NC", {n, width}, planner.dtype);
+        dnormed_NC_ = planner.scratch("dnormed_NC", {n, width}, planner.dtype);
+    }
+    embedding_.plan(planner);
+    for (const auto& block : blocks_) block->plan(planner);
+    final_norm_.plan(planner);
+    head_->plan(planner);
+    const MemoryPlan::Scope sum_scope(planner.plan);
+    sum_scratch_ = planner.scratch_of(
+        "loss_sum", Sum{planner.described(loss_N_), planner.described(loss_sum_1_), false, {}});
+}
+
+void Transformer::initialise(const Pass& pass, uint64_t seed) const {
+    for (const Parameter* parameter : parameters_) {
+        const Tensor value = pass[parameter->value];
+        const Init& init = parameter->init;
+        if (init.kind == InitKind::kNormal) {
+            pass.run(RandomNormal{value, philox_key(seed, "init/" + parameter->name), init.std});
+        } else if (init.values.size() == 1) {
+            pass.run(Fill{value, init.values[0]});
+        } else {
+            for (size_t k = 0; k < init.values.size(); ++k) {
+                const auto i = static_cast<int64_t>(k);
+                pass.run(Fill{value.rows(i, i + 1), init.values[k]});
+            }
+        }
+    }
+}
+
+void Transformer::prepare(const Pass& pass) const {
+    pass.run(RotaryTable{pass[rotary_TD_], config_.rope_theta});
+}
+
+Tensor Transformer::hidden(const Pass& pass, std::vector<Tensor>* inputs) const {
+    Tensor x = pass[embedded_NC_];
+    embedding_.forward(pass, pass[ids_N_], x);
+    for (const auto& block : blocks_) {
+        if (inputs != nullptr) inputs->push_back(x);
+        x = block->forward(pass, x, pass[rotary_TD_]);
+    }
+    final_norm_.forward(pass, x, pass[normed_NC_]);
+    return x;
+}
+
+double Transformer::loss_sum(const Pass& pass) const {
+    pass.run(Sum{pass[loss_N_], pass[loss_sum_1_], false, pass[sum_scratch_]});
+    double sum = 0;
+    pass.stream.download(&sum, pass[loss_sum_1_], sizeof(sum));
+    return sum;
+}
+
+double Transformer::forward(const Pass& pass) const {
+    hidden(pass, nullptr);
+    head_->forward(pass, pass[normed_NC_], pass[targets_N_], pass[loss_N_]);
+    return loss_sum(pass);
+}
+
+double Transformer::forward_backward(const Pass& pass) const {
+    std::vector<Tensor> inputs;
+    inputs.reserve(blocks_.size());
+    const Tensor last = hidden(pass, &inputs);
+    const Tensor d = pass[d_NC_], dnormed = pass[dnormed_NC_];
+    head_->forward_backward(pass, pass[normed_NC_], pass[targets_N_], pass[loss_N_], dnormed);
+    final_norm_.backward(pass, dnormed, last, d);
+    for (size_t i = blocks_.size(); i-- > 0;)
+        blocks_[i]->backward(pass, inputs[i], pass[rotary_TD_], d);
+    embedding_.backward(pass, d, pass[ids_N_]);
+    return loss_sum(pass);
+}
+
+Tensor Transformer::logits_after(const Pass& pass, int64_t row) const {
+    hidden(pass, nullptr);
+    return head_->logits(pass, pass[normed_NC_].rows(row, row + 1));
+}
+
+}  // namespace polytrain

@@ -1,0 +1,57 @@
+#pragma once
+
+#include <memory>
+
+#include "model/block.hpp"
+#include "model/model_config.hpp"
+#include "nn/embedding.hpp"
+#include "nn/loss_head.hpp"
+
+namespace polytrain {
+
+// A decoder-only Transformer over one micro-batch of token ids.
+class Transformer {
+ public:
+    // The config must be resolved (no zeros that mean a default).
+    Transformer(const ModelConfig& config, const ActivationCatalog& activations);
+    Transformer(const Transformer&) = delete;  // a tied head refers to the embedding
+    Transformer& operator=(const Transformer&) = delete;
+
+    // In global order; each one's index is its place here.
+    const std::vector<Parameter*>& parameters() const { return parameters_; }
+
+    // Declares everything: parameters, gradients, what backward needs, scratch.
+    void plan(const Planner& planner);
+
+    // Sets parameters to their initial values, each a function of (seed, name, element).
+    void initialise(const Pass& pass, uint64_t seed) const;
+    // Fills what is computed once and isn't a parameter; before the first forward.
+    void prepare(const Pass& pass) const;
+
+    // Token ids and targets of the micro-batch, i32 [batch * time]: write them before a pass.
+    Tensor ids(const Pass& pass) const { return pass[ids_N_]; }
+    Tensor targets(const Pass& pass) const { return pass[targets_N_]; }
+
+    // The sum over scored tokens of their losses in nats.
+    double forward(const Pass& pass) const;
+    // The same, and adds every parameter's gradient of that sum.
+    double forward_backward(const Pass& pass) const;
+    // The logits [1, vocabulary] that follow row n; planned for inference only.
+    Tensor logits_after(const Pass& pass, int64_t row) const;
+
+ private:
+    Tensor hidden(const Pass& pass, std::vector<Tensor>* inputs) const;
+    double loss_sum(const Pass& pass) const;
+
+    ModelConfig config_;
+    Embedding embedding_;
+    std::vector<std::unique_ptr<Block>> blocks_;
+    RmsNorm final_norm_;
+    std::unique_ptr<LossHead> head_;
+    std::vector<Parameter*> parameters_;
+
+    TensorId ids_N_, targets_N_, rotary_TD_, embedded_NC_, normed_NC_, loss_N_, loss_sum_1_;
+    TensorId d_NC_, dnormed_NC_, sum_scratch_;
+};
+
+}  // namespace polytrain

@@ -1,0 +1,148 @@
+#include "model/transformer.hpp"
+
+#include "model/estimate.hpp"
+#include "support/model_run.hpp"
+
+using namespace polytrain;
+using namespace polytrain::testing;
+
+namespace {
+
+std::vector<int32_t> random_ids(int64_t count, int64_t low, int64_t high, Random& random) {
+    std::vector<int32_t> ids;
+    for (int64_t i = 0; i < count; ++i)
+        ids.push_back(static_cast<int32_t>(random.integer(low, high)));
+    return ids;
+}
+
+}  // namespace
+
+TEST_CASE("model: every raw gradient against central differences, in f64") {
+    Random random("model gradient");
+    for (const ModelConfig& config : small_models()) {
+        const ModelRun run(config, 2, DType::kF64, false);
+        run.set_tokens(random_ids(10, 0, 6, random), random_ids(10, -1, 6, random));
+        run.gradients();
+        for (const Parameter* parameter : run.model.parameters()) {
+            INFO(config.feed_forward.activation << ": " << parameter->name);
+            const Tensor value = run.pass()[parameter->value];
+            const std::vector<double> gradient =
+                ModelRun::values(run.pass()[parameter->gradient]);
+            std::vector<double> analytic, numeric;
+            for (int trial = 0; trial < 12; ++trial) {
+                const int64_t i = random.integer(0, value.elements() - 1);
+                double& x = value.as<double>()[i];
+                const double kept = x, h = 1e-5;
+                x = kept + h;
+                const double up = run.model.forward(run.pass());
+                x = kept - h;
+                const double down = run.model.forward(run.pass());
+                x = kept;
+                analytic.push_back(gradient[static_cast<size_t>(i)]);
+                numeric.push_back((up - down) / (2 * h));
+            }
+            CHECK(relative_difference(numeric, analytic, 1e-2) < 1e-6);
+        }
+    }
+}
+
+TEST_CASE("model: loss and gradients in f32 against reference in f64") {
+    Random random("model f32");
+    for (ModelConfig config : small_models()) {
+        config.context = 70;  // more than one tile of keys
+        config.layers = 3;
+        const ModelRun exact(config, 2, DType::kF64, true), run(config, 2, DType::kF32, false);
+        const auto ids = random_ids(140, 0, 6, random), targets = random_ids(140, -1, 6, random);
+        // The same weights: f32's, in f64.
+        for (size_t i = 0; i < run.model.parameters().size(); ++i) {
+            const Tensor from = run.pass()[run.model.parameters()[i]->value];
+            const Tensor to = exact.pass()[exact.model.parameters()[i]->value];
+            for (int64_t k = 0; k < from.elements(); ++k)
+                write_element(to, k, read_element(from, k));
+        }
+        exact.set_tokens(ids, targets);
+        run.set_tokens(ids, targets);
+        CHECK(run.gradients() == Approx(exact.gradients()).epsilon(1e-6));
+        for (size_t i = 0; i < run.model.parameters().size(); ++i) {
+            INFO(config.feed_forward.activation << ": " << run.model.parameters()[i]->name);
+            CHECK(relative_difference(
+                      ModelRun::values(exact.pass()[exact.model.parameters()[i]->gradient]),
+                      ModelRun::values(run.pass()[run.model.parameters()[i]->gradient]), 1e-2) <
+                  2e-5);
+        }
+    }
+}
+
+TEST_CASE("model: bf16 storage runs through reference and is near f64") {
+    Random random("model bf16");
+    const ModelConfig config = small_models()[0];
+    const ModelRun exact(config, 2, DType::kF64, true), run(config, 2, DType::kBf16, false);
+    const auto ids = random_ids(10, 0, 6, random), targets = random_ids(10, 0, 6, random);
+    exact.set_tokens(ids, targets);
+    run.set_tokens(ids, targets);
+    CHECK(run.gradients() == Approx(exact.gradients()).epsilon(0.05));
+}
+
+TEST_CASE("model: gradients of micro-batches add up to those of the batch") {
+    Random random("model accumulation");
+    const ModelConfig config = small_models()[0];
+    const auto ids = random_ids(20, 0, 6, random), targets = random_ids(20, -1, 6, random);
+    const ModelRun whole(config, 4, DType::kF64, false), half(config, 2, DType::kF64, false);
+    whole.set_tokens(ids, targets);
+    const double loss = whole.gradients();
+    half.set_tokens({ids.begin(), ids.begin() + 10}, {targets.begin(), targets.begin() + 10});
+    double sum = half.gradients();
+    half.set_tokens({ids.begin() + 10, ids.end()}, {targets.begin() + 10, targets.end()});
+    sum += half.model.forward_backward(half.pass());
+    CHECK(sum == Approx(loss).epsilon(1e-12));
+    for (size_t i = 0; i < whole.model.parameters().size(); ++i)
+        CHECK(relative_difference(
+                  ModelRun::values(whole.pass()[whole.model.parameters()[i]->gradient]),
+                  ModelRun::values(half.pass()[half.model.parameters()[i]->gradient])) < 1e-12);
+}
+
+TEST_CASE("model: inference gives the logits of training's forward, in less memory") {
+    Random random("model inference");
+    const ModelConfig config = small_models()[1];
+    const ModelRun training(config, 1, DType::kF64, true);
+    const ModelRun inference(config, 1, DType::kF64, true, false);
+    const auto ids = random_ids(5, 0, 6, random);
+    for (int32_t target = 0; target < 7; ++target) {
+        // Only the last position is scored: its loss is lse - logit of the target.
+        training.set_tokens(ids, {-1, -1, -1, -1, target});
+        inference.set_tokens(ids, {-1, -1, -1, -1, -1});
+        const auto logits = ModelRun::values(inference.model.logits_after(inference.pass(), 4));
+        double sum = 0;
+        for (double logit : logits) sum += std::exp(logit);
+        CHECK(training.model.forward(training.pass()) ==
+              Approx(std::log(sum) - logits[static_cast<size_t>(target)]).epsilon(1e-9));
+    }
+}
+
+TEST_CASE("model: initial values are a function of seed, name and element") {
+    ModelConfig config = small_models()[0];
+    const ModelRun run(config, 1, DType::kF32, false);
+    config.layers = 3;  // a deeper model keeps the other parameters' values, but for depth scaling
+    config.init.depth_scaled = false;
+    const ModelRun deeper(config, 2, DType::kF32, true);
+    CHECK(ModelRun::values(run.pass()[run.model.parameters()[0]->value]) ==
+          ModelRun::values(deeper.pass()[deeper.model.parameters()[0]->value]));
+    for (const Parameter* parameter : run.model.parameters())
+        if (parameter->decay == DecayClass::kCoefficient)
+            CHECK(relative_difference({0, 1.0 / 3, 1.0 / 3, 1.0 / 3},
+                                      ModelRun::values(run.pass()[parameter->value])) < 1e-7);
+}
+
+TEST_CASE("model: the paper's dense model has its number of parameters") {
+    const Machine machine(1);
+    ModelConfig config;
+    config.d_model = 2048;
+    config.layers = 24;
+    config.heads = config.kv_heads = 16;
+    config.context = 4096;
+    config.vocab_size = 32000;
+    config.feed_forward.hidden = 8256;
+    const Transformer model(config, machine.ops.activations());
+    CHECK(count_parameters(model.parameters()).parameters == 1345423360);
+    CHECK(count_parameters(model.parameters()).coefficients == 96);
+}

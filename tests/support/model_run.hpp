@@ -1,0 +1,71 @@
+#pragma once
+// A model in memory, in any storage type, for tests of layers and whole models.
+
+#include "model/transformer.hpp"
+#include "support/op_suite.hpp"
+
+namespace polytrain::testing {
+
+struct ModelRun {
+    Machine machine;
+    Transformer model;
+    std::unique_ptr<Arena> arena;
+
+    ModelRun(const ModelConfig& config, int64_t batch, DType dtype, bool reference,
+             bool training = true)
+        : machine(2), model(config, machine.ops.activations()) {
+        if (reference)
+            for (const std::string& op : machine.ops.ops()) {
+                const std::string base = op.substr(0, op.find('.'));
+                machine.ops.force(base, "reference");
+            }
+        MemoryPlan plan;
+        const Planner planner{plan, machine.ops, batch, config.context, dtype, training};
+        model.plan(planner);
+        arena = std::make_unique<Arena>(*machine.backend, plan);
+        model.initialise(pass(), 11);
+        model.prepare(pass());
+    }
+    Pass pass() const { return {machine.ops, *arena, machine.stream}; }
+
+    void set_tokens(const std::vector<int32_t>& ids, const std::vector<int32_t>& targets) const {
+        machine.stream.upload(model.ids(pass()), ids.data(), ids.size() * 4);
+        machine.stream.upload(model.targets(pass()), targets.data(), targets.size() * 4);
+    }
+    double gradients() const {
+        for (const Parameter* parameter : model.parameters())
+            machine.stream.zero(pass()[parameter->gradient]);
+        return model.forward_backward(pass());
+    }
+    static std::vector<double> values(const Tensor& tensor) {
+        std::vector<double> all;
+        for (int64_t i = 0; i < tensor.elements(); ++i) all.push_back(read_element(tensor, i));
+        return all;
+    }
+};
+
+// Configs that together use every part of the model.
+inline std::vector<ModelConfig> small_models() {
+    ModelConfig base;
+    base.d_model = 8;
+    base.layers = 2;
+    base.heads = 2;
+    base.kv_heads = 2;
+    base.context = 5;
+    base.vocab_size = 7;
+    base.init.std = 0.4;  // gradients well away from rounding
+    base.feed_forward.hidden = 12;
+    std::vector<ModelConfig> all(5, base);
+    all[1].feed_forward.activation = "swiglu";
+    all[1].feed_forward.gated = true;
+    all[1].kv_heads = 1;
+    all[2].feed_forward.activation = "gelu";
+    all[2].tied = true;
+    all[3].feed_forward.activation = "polyrelu";
+    all[3].init.depth_scaled = false;
+    all[4].feed_forward.gated = true;  // gated PolyNorm
+    all[4].kv_heads = 1;
+    return all;
+}
+
+}  // namespace polytrain::testing
