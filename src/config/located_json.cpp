@@ -143,4 +143,20 @@ LocatedJson parse_located_json(std::string_view text, const std::string& source)
     return builder.take();
 }
 
+bool is_utf8(std::string_view text) {
+    try {
+        static_cast<void>(nlohmann::json(text).dump());
+        return true;
+    } catch (const nlohmann::json::type_error&) {
+        return false;
+    }
+}
+
+std::string json_quoted(std::string_view text) {
+    constexpr size_t kMostBytes = 60;
+    std::string shown(text.substr(0, kMostBytes));
+    if (text.size() > kMostBytes) shown += "...";
+    return nlohmann::json(shown).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+}
+
 }  // namespace polytrain::config

@@ -56,4 +56,9 @@ inline constexpr size_t kMaxConfigDepth = 64;
 // Error(kBadConfig) that begins with source:line:column.
 LocatedJson parse_located_json(std::string_view text, const std::string& source);
 
+bool is_utf8(std::string_view text);
+
+// `text` as messages show it: in quotes, on one line, and not at length.
+std::string json_quoted(std::string_view text);
+
 }  // namespace polytrain::config
