@@ -31,8 +31,10 @@ void add_config_command(CLI::App& app, std::function<const ActivationCatalog&()>
 
     CLI::App* explain = config->add_subcommand("explain", "Tell what a key or section means");
     const CLI::Option* key =
-        explain->add_option("KEY", "As in model.feed_forward.activation, or model")->required();
-    explain->callback([key, catalog] { print(explain_key(key->as<std::string>(), catalog())); });
+        explain->add_option("KEY", "As in optimizer.lr; a section, as in model; or none, for all");
+    explain->callback([key, catalog] {
+        print(explain_key(key->count() > 0 ? key->as<std::string>() : "", catalog()));
+    });
 
     CLI::App* show = config->add_subcommand(
         "show", "Print a config with all that it extends and every default filled in");

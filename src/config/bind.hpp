@@ -32,6 +32,7 @@ std::optional<T> value_as(const KeyValue& value) {
 template <class Owner, class S, class T>
 ConfigKey bind(Owner owner, T S::*member, ConfigKey key) {
     key.type = key_type_of<T>();
+    key.default_value = S().*member;
     key.get = [owner, member](const RunConfig& config, size_t index) -> KeyValue {
         return owner(config, index).*member;
     };
@@ -60,6 +61,7 @@ ConfigKey bind_list(Owner owner, std::vector<T> S::*member, ConfigKey key) {
 // A key that can only say one thing so far, so that nothing needs to hold it.
 inline ConfigKey fixed(KeyValue value, ConfigKey key) {
     key.type = std::holds_alternative<std::string>(value) ? KeyType::kText : KeyType::kInteger;
+    key.default_value = value;
     key.get = [value](const RunConfig&, size_t) { return value; };
     key.set = [value](RunConfig&, size_t, const KeyValue& given) { return given == value; };
     return key;

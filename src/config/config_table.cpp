@@ -18,25 +18,27 @@ ConfigKey data_table() {
             "What the model reads. Relative paths start at the current working directory, "
             "not at the config file.",
         .keys = {
-            bind_list(data, &DataConfig::train,
-                      {.name = "train",
-                       .doc = "Token files to train on.",
-                       .keys =
-                           {
-                               bind(source, &SourceConfig::path,
-                                    {.name = "path",
-                                     .doc = "A token file that `polytrain prepare` wrote.",
-                                     .required = true}),
-                               bind(source, &SourceConfig::weight,
-                                    {.name = "weight",
-                                     .doc = "Its share of the samples, relative to the others'.",
-                                     .range = above(0)}),
-                           }}),
+            bind_list(
+                data, &DataConfig::train,
+                {.name = "train",
+                 .doc = "Token files to train on.",
+                 .keys =
+                     {
+                         bind(source, &SourceConfig::path,
+                              {.name = "path",
+                               .doc = "A token file that `polytrain prepare` wrote.",
+                               .required = true}),
+                         bind(
+                             source, &SourceConfig::weight,
+                             {.name = "weight",
+                              .doc = "Share of the training samples, relative to the other files'.",
+                              .range = above(0)}),
+                     }}),
             bind(data, &DataConfig::validation,
                  {.name = "validation",
                   .doc = "Token files to evaluate on, each under a name for the reports."}),
             bind(data, &DataConfig::tokenizer,
-                 {.name = "tokenizer", .doc = "What made tokens of text.", .choices = {"bytes"}}),
+                 {.name = "tokenizer", .doc = "What makes tokens of text.", .choices = {"bytes"}}),
             bind(data, &DataConfig::synthetic,
                  {.name = "synthetic",
                   .doc = "A built-in random token stream in place of token files."}),
@@ -44,25 +46,27 @@ ConfigKey data_table() {
 }
 
 ConfigKey parallel_table() {
-    return {.name = "parallel",
-            .doc = "How the work is spread over ranks.",
-            .keys = {
-                fixed(int64_t{1}, {.name = "expert",
-                                   .doc = "Ranks that share the experts of a layer.",
-                                   .range = between(1, 1),
-                                   .later_range = above(1)}),
-                fixed(int64_t{0}, {.name = "sharding",
-                                   .doc = "0: every rank keeps the whole optimizer state.",
-                                   .range = between(0, 0),
-                                   .later_range = between(1, 2)}),
-                fixed("deterministic", {.name = "reduction",
-                                        .doc = "How gradients are summed over ranks.",
-                                        .choices = {"deterministic"},
-                                        .later_choices = {"exact"}}),
-                {.name = "timeout_s",
-                 .type = KeyType::kLater,
-                 .doc = "Seconds until a silent rank is given up."},
-            }};
+    return {
+        .name = "parallel",
+        .doc = "How the work is spread over ranks.",
+        .keys = {
+            fixed(int64_t{1}, {.name = "expert",
+                               .doc = "Ranks that share the experts of a layer.",
+                               .range = between(1, 1),
+                               .later_range = above(1)}),
+            fixed(int64_t{0},
+                  {.name = "sharding",
+                   .doc = "What ranks share out; 0: nothing, each keeps the whole optimizer state.",
+                   .range = between(0, 0),
+                   .later_range = between(1, 2)}),
+            fixed("deterministic", {.name = "reduction",
+                                    .doc = "How gradients are summed over ranks.",
+                                    .choices = {"deterministic"},
+                                    .later_choices = {"exact"}}),
+            {.name = "timeout_s",
+             .type = KeyType::kLater,
+             .doc = "Seconds until a silent rank is given up."},
+        }};
 }
 
 }  // namespace
@@ -81,7 +85,7 @@ ConfigKey config_table(const ActivationCatalog& catalog) {
                     "replaced."},
             bind(run, &RunConfig::seed,
                  {.name = "seed",
-                  .doc = "Of every random number of the run.",
+                  .doc = "What every random number of the run follows from.",
                   .range = at_least(0)}),
             bind(run, &RunConfig::device,
                  {.name = "device",
@@ -90,7 +94,7 @@ ConfigKey config_table(const ActivationCatalog& catalog) {
                   .later_choices = {"cuda"}}),
             bind(run, &RunConfig::precision,
                  {.name = "precision",
-                  .doc = "Of weights and activations; auto takes the device's best.",
+                  .doc = "Number type of weights and activations; auto takes the device's best.",
                   .choices = {"auto", "f32"},
                   .later_choices = {"bf16"}}),
             bind(run, &RunConfig::threads,

@@ -52,9 +52,9 @@ std::string ConfigKey::allowed_text() const {
 }
 
 std::optional<std::string> ConfigKey::default_text() const {
-    if (!get || required) return std::nullopt;
     if (type == KeyType::kList) return "[]";
-    return to_json(get(RunConfig(), 0)).dump();
+    if (!default_value || required) return std::nullopt;
+    return to_json(*default_value).dump();
 }
 
 std::vector<KeyAtPath> all_keys(const ConfigKey& section, const std::string& prefix) {

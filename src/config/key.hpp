@@ -68,6 +68,7 @@ struct ConfigKey {
     std::vector<std::string> choices = {};
     std::vector<std::string> later_choices = {};  // likewise
     bool required = false;
+    std::optional<KeyValue> default_value = {};  // as the default-constructed struct has it
     std::vector<ConfigKey> keys = {};
 
     // Its value in a RunConfig; `index` picks the element of the list that the key is in. Sections
@@ -82,7 +83,7 @@ struct ConfigKey {
     std::string_view type_text() const;
     // What may be given, as far as the type doesn't say it: ">= 1", "\"a\", \"b\"", or nothing.
     std::string allowed_text() const;
-    // As JSON, of a config with nothing in it; nothing for sections and keys without a default.
+    // As JSON; nothing where there is no default.
     std::optional<std::string> default_text() const;
 };
 

@@ -38,8 +38,8 @@ void write_section(const ConfigKey& section, const std::string& path, std::strin
     for (const ConfigKey& key : section.keys)
         if (key.is_usable() && key.keys.empty())
             page += fmt::format("| `{}` | {} | {} | {} | {} |\n", key.name, key.type_text(),
-                                code(key.default_text().value_or("")), cell(key.allowed_text()),
-                                doc_cell(key));
+                                key.required ? "required" : code(key.default_text().value_or("")),
+                                cell(key.allowed_text()), doc_cell(key));
     for (const ConfigKey& key : section.keys)
         if (!key.keys.empty())
             write_section(key, path.empty() ? key.name : path + "." + key.name, page);

@@ -36,7 +36,7 @@ ConfigKey feed_forward_table(const ActivationCatalog& catalog) {
         .keys = {
             bind(feed_forward, &FeedForwardConfig::activation,
                  {.name = "activation",
-                  .doc = "Its activation. swiglu, geglu and reglu are gated silu, gelu and relu.",
+                  .doc = "The activation f; swiglu, geglu and reglu are gated silu, gelu and relu.",
                   .choices = catalog.names()}),
             bind(feed_forward, &FeedForwardConfig::order,
                  {.name = "order",
@@ -44,10 +44,10 @@ ConfigKey feed_forward_table(const ActivationCatalog& catalog) {
                   .range = between(1, 8)}),
             bind(feed_forward, &FeedForwardConfig::gated,
                  {.name = "gated",
-                  .doc = "f(gate) * up in place of f(x). swiglu, geglu and reglu imply it."}),
+                  .doc = "f(gate) * up in place of f(x); swiglu, geglu and reglu imply it."}),
             bind(feed_forward, &FeedForwardConfig::hidden,
                  {.name = "hidden",
-                  .doc = "Its width; 0: 4 d_model, or 8/3 d_model rounded up to 32 when gated.",
+                  .doc = "Width; 0: 4 d_model, or 8/3 d_model rounded up to 32 when gated.",
                   .range = between(0, kMaxHidden)}),
         }};
 }
@@ -71,7 +71,7 @@ ConfigKey model_table(const ActivationCatalog& catalog) {
                       .range = between(1, 65536)}),
                 bind(model, &ModelConfig::heads,
                      {.name = "heads",
-                      .doc = "Attention heads. They divide d_model into even head widths.",
+                      .doc = "Attention heads; they divide d_model into even head widths.",
                       .range = between(1, kMaxWidth)}),
                 bind(model, &ModelConfig::kv_heads,
                      {.name = "kv_heads",

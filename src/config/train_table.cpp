@@ -5,7 +5,7 @@ namespace polytrain::config {
 namespace {
 
 constexpr double kMaxSequences = 1 << 30;
-constexpr double kMaxCount = 9007199254740992;  // 2^53: doubles hold every integer up to it
+constexpr double kMaxCount = 1e15;  // of steps or tokens
 
 ConfigKey schedule_table() {
     const auto schedule = [](auto& config, size_t) -> auto& {
@@ -18,7 +18,7 @@ ConfigKey schedule_table() {
             .keys = {
                 bind(schedule, &ScheduleConfig::kind,
                      {.name = "kind",
-                      .doc = "The way down.",
+                      .doc = "How it goes down.",
                       .choices = {"cosine", "linear", "constant"}}),
                 bind(schedule, &ScheduleConfig::warmup_steps,
                      {.name = "warmup_steps",
@@ -54,7 +54,7 @@ ConfigKey train_table() {
                       .range = between(0, kMaxCount)}),
                 bind(train, &TrainConfig::seconds,
                      {.name = "seconds",
-                      .doc = "Time; 0: no such limit.",
+                      .doc = "Training time; 0: no such limit.",
                       .unit = "s",
                       .range = at_least(0)}),
                 bind(train, &TrainConfig::batch,
@@ -117,7 +117,7 @@ ConfigKey optimizer_table() {
                 {.name = "eps", .doc = "Added to the root of the mean square.", .range = above(0)}),
             bind(optimizer, &OptimizerConfig::weight_decay,
                  {.name = "weight_decay",
-                  .doc = "Of matrices; never of gains, embeddings or coefficients.",
+                  .doc = "Decay of matrices; never of gains, embeddings or coefficients.",
                   .range = at_least(0)}),
             bind(optimizer, &OptimizerConfig::clip,
                  {.name = "clip",
