@@ -1,5 +1,5 @@
 #pragma once
-// RunConfig: all that a run is told, with defaults. config/tables.cpp binds it to JSON.
+// RunConfig: all that a run is told, with defaults. config/tables.hpp binds it to JSON.
 
 #include <cstdint>
 #include <map>
@@ -17,12 +17,12 @@ struct TrainConfig {
     int64_t steps = 0;
     int64_t tokens = 0;
     double seconds = 0;
-    int64_t batch = 16;           // sequences per optimizer step, over all ranks
-    int64_t micro_batch = 0;      // sequences per forward and backward; 0: batch
-    int64_t eval_every = 0;       // steps; 0: at the end only
-    int64_t eval_sequences = 0;   // validation sequences used per evaluation; 0: all
-    int64_t checkpoint_every = 0; // steps; 0: at the end only
-    int64_t log_every = 10;       // steps between plain progress lines when not on a terminal
+    int64_t batch = 16;            // sequences per optimizer step, over all ranks
+    int64_t micro_batch = 0;       // sequences per forward and backward; 0: batch
+    int64_t eval_every = 0;        // steps; 0: at the end only
+    int64_t eval_sequences = 0;    // validation sequences used per evaluation; 0: all
+    int64_t checkpoint_every = 0;  // steps; 0: at the end only
+    int64_t log_every = 10;        // steps between plain progress lines when not on a terminal
     bool operator==(const TrainConfig&) const = default;
 };
 

@@ -1,0 +1,53 @@
+#include "app/command_config.hpp"
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <string>
+#include <vector>
+
+#include "config/load.hpp"
+#include "core/error.hpp"
+
+namespace polytrain {
+namespace {
+
+void print(const std::string& text) {
+    if (std::fputs(text.c_str(), stdout) < 0 || std::fflush(stdout) != 0)
+        throw Error(ExitCode::kCannotWrite, "cannot write to standard output");
+}
+
+}  // namespace
+
+void add_config_command(CLI::App& app, std::function<const ActivationCatalog&()> catalog) {
+    CLI::App* config = app.add_subcommand("config", "What configs may say, and what one says");
+    config->require_subcommand(1);
+
+    CLI::App* schema = config->add_subcommand("schema", "Print the JSON Schema of configs");
+    const CLI::Option* markdown =
+        schema->add_flag("--markdown")->description("Print the page of the docs in its place");
+    schema->callback([markdown, catalog] {
+        print(markdown->count() > 0 ? config_markdown(catalog()) : config_schema(catalog()));
+    });
+
+    CLI::App* explain = config->add_subcommand("explain", "Tell what a key or section means");
+    const CLI::Option* key =
+        explain->add_option("KEY", "As in optimizer.lr; a section, as in model; or none, for all");
+    explain->callback([key, catalog] {
+        print(explain_key(key->count() > 0 ? key->as<std::string>() : "", catalog()));
+    });
+
+    CLI::App* show = config->add_subcommand(
+        "show", "Print a config with all that it extends and every default filled in");
+    const CLI::Option* path = show->add_option("CONFIG", "A JSON file")->required();
+    const CLI::Option* overrides =
+        show->add_option("--set", "Set one key, as in --set optimizer.lr=0.001; may come often")
+            ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
+            ->allow_extra_args(false);
+    show->callback([path, overrides, catalog] {
+        const ActivationCatalog& activations = catalog();
+        print(emit_config(load_config(path->as<std::string>(), overrides->results(), activations),
+                          activations));
+    });
+}
+
+}  // namespace polytrain

@@ -1,0 +1,120 @@
+#include "config/tables.hpp"
+
+#include "config/bind.hpp"
+
+namespace polytrain::config {
+namespace {
+
+ConfigKey data_table() {
+    const auto data = [](auto& config, size_t) -> auto& {
+        return config.data;
+    };
+    const auto source = [](auto& config, size_t index) -> auto& {
+        return config.data.train[index];
+    };
+    return {
+        .name = "data",
+        .doc =
+            "What the model reads. Relative paths start at the current working directory, "
+            "not at the config file.",
+        .keys = {
+            bind_list(
+                data, &DataConfig::train,
+                {.name = "train",
+                 .doc = "Token files to train on.",
+                 .keys =
+                     {
+                         bind(source, &SourceConfig::path,
+                              {.name = "path",
+                               .doc = "A token file that `polytrain prepare` wrote.",
+                               .required = true}),
+                         bind(
+                             source, &SourceConfig::weight,
+                             {.name = "weight",
+                              .doc = "Share of the training samples, relative to the other files'.",
+                              .range = above(0)}),
+                     }}),
+            bind(data, &DataConfig::validation,
+                 {.name = "validation",
+                  .doc = "Token files to evaluate on, each under a name for the reports."}),
+            bind(data, &DataConfig::tokenizer,
+                 {.name = "tokenizer", .doc = "What makes tokens of text.", .choices = {"bytes"}}),
+            bind(data, &DataConfig::synthetic,
+                 {.name = "synthetic",
+                  .doc = "A built-in random token stream in place of token files."}),
+        }};
+}
+
+ConfigKey parallel_table() {
+    return {
+        .name = "parallel",
+        .doc = "How the work is spread over ranks.",
+        .keys = {
+            fixed(int64_t{1}, {.name = "expert",
+                               .doc = "Ranks that share the experts of a layer.",
+                               .range = between(1, 1),
+                               .later_range = above(1)}),
+            fixed(int64_t{0},
+                  {.name = "sharding",
+                   .doc = "What ranks share out; 0: nothing, each keeps the whole optimizer state.",
+                   .range = between(0, 0),
+                   .later_range = between(1, 2)}),
+            fixed("deterministic", {.name = "reduction",
+                                    .doc = "How gradients are summed over ranks.",
+                                    .choices = {"deterministic"},
+                                    .later_choices = {"exact"}}),
+            {.name = "timeout_s",
+             .type = KeyType::kLater,
+             .doc = "Seconds until a silent rank is given up."},
+        }};
+}
+
+}  // namespace
+
+ConfigKey config_table(const ActivationCatalog& catalog) {
+    const auto run = [](auto& config, size_t) -> auto& {
+        return config;
+    };
+    return {
+        .name = "",
+        .doc = "All that a run is told.",
+        .keys = {
+            {.name = "extends",
+             .type = KeyType::kText,
+             .doc = "A config to start from, relative to this file: objects merge, all else is "
+                    "replaced."},
+            bind(run, &RunConfig::seed,
+                 {.name = "seed",
+                  .doc = "What every random number of the run follows from.",
+                  .range = at_least(0)}),
+            bind(run, &RunConfig::device,
+                 {.name = "device",
+                  .doc = "Where tensors live; auto takes the best there is.",
+                  .choices = {"auto", "cpu"},
+                  .later_choices = {"cuda"}}),
+            bind(run, &RunConfig::precision,
+                 {.name = "precision",
+                  .doc = "Number type of weights and activations; auto takes the device's best.",
+                  .choices = {"auto", "f32"},
+                  .later_choices = {"bf16"}}),
+            bind(run, &RunConfig::threads,
+                 {.name = "threads",
+                  .doc =
+                      "CPU threads; 0: OMP_NUM_THREADS where set, else the processors the process "
+                      "may use. Results don't depend on it.",
+                  .range = between(0, 4096)}),
+            model_table(catalog),
+            data_table(),
+            train_table(),
+            optimizer_table(),
+            parallel_table(),
+            {.name = "ops",
+             .doc = "How single operations are run.",
+             .keys = {bind(run, &RunConfig::ops_force,
+                           {.name = "force",
+                            .doc = "Op name to the implementation that shall run it, to bisect a "
+                                   "bug."})}},
+        }};
+}
+
+}  // namespace polytrain::config

@@ -1,0 +1,109 @@
+#include "config/bind.hpp"
+#include "config/tables.hpp"
+
+namespace polytrain::config {
+namespace {
+
+// Bounds that no machine comes near, and within which products of sizes stay within 64 bits.
+constexpr double kMaxWidth = 1 << 20;
+constexpr double kMaxHidden = 8 * kMaxWidth;
+constexpr double kMaxTokenIds = 2147483647;  // ids are 32 bit
+
+ConfigKey init_table() {
+    const auto init = [](auto& config, size_t) -> auto& {
+        return config.model.init;
+    };
+    return {.name = "init",
+            .doc = "How weights begin.",
+            .keys = {
+                bind(init, &InitConfig::std,
+                     {.name = "std",
+                      .doc = "Standard deviation of every matrix's normal distribution.",
+                      .range = above(0)}),
+                bind(init, &InitConfig::depth_scaled,
+                     {.name = "depth_scaled",
+                      .doc = "Residual projections get std / sqrt(2 layers) instead."}),
+            }};
+}
+
+ConfigKey feed_forward_table(const ActivationCatalog& catalog) {
+    const auto feed_forward = [](auto& config, size_t) -> auto& {
+        return config.model.feed_forward;
+    };
+    return {
+        .name = "feed_forward",
+        .doc = "The feed-forward part of each layer.",
+        .keys = {
+            bind(feed_forward, &FeedForwardConfig::activation,
+                 {.name = "activation",
+                  .doc = "The activation f; swiglu, geglu and reglu are gated silu, gelu and relu.",
+                  .choices = catalog.names()}),
+            bind(feed_forward, &FeedForwardConfig::order,
+                 {.name = "order",
+                  .doc = "Highest power of a polynomial activation; others have none.",
+                  .range = between(1, 8)}),
+            bind(feed_forward, &FeedForwardConfig::gated,
+                 {.name = "gated",
+                  .doc = "f(gate) * up in place of f(x); swiglu, geglu and reglu imply it."}),
+            bind(feed_forward, &FeedForwardConfig::hidden,
+                 {.name = "hidden",
+                  .doc = "Width; 0: 4 d_model, or 8/3 d_model rounded up to 32 when gated.",
+                  .range = between(0, kMaxHidden)}),
+        }};
+}
+
+}  // namespace
+
+ConfigKey model_table(const ActivationCatalog& catalog) {
+    const auto model = [](auto& config, size_t) -> auto& {
+        return config.model;
+    };
+    return {.name = "model",
+            .doc = "The network: a decoder-only Transformer.",
+            .keys = {
+                bind(model, &ModelConfig::d_model,
+                     {.name = "d_model",
+                      .doc = "Width of the residual stream.",
+                      .range = between(1, kMaxWidth)}),
+                bind(model, &ModelConfig::layers,
+                     {.name = "layers",
+                      .doc = "Layers, each of attention and feed-forward.",
+                      .range = between(1, 65536)}),
+                bind(model, &ModelConfig::heads,
+                     {.name = "heads",
+                      .doc = "Attention heads; they divide d_model into even head widths.",
+                      .range = between(1, kMaxWidth)}),
+                bind(model, &ModelConfig::kv_heads,
+                     {.name = "kv_heads",
+                      .doc = "Heads of keys and values, a divisor of heads; 0: as many as heads.",
+                      .range = between(0, kMaxWidth)}),
+                bind(model, &ModelConfig::context,
+                     {.name = "context",
+                      .doc = "Length of a sequence.",
+                      .unit = "tokens",
+                      .range = between(1, 1 << 24)}),
+                bind(model, &ModelConfig::vocab_size,
+                     {.name = "vocab_size",
+                      .doc = "Token ids the model knows; 0: as many as the tokenizer has.",
+                      .range = between(0, kMaxTokenIds)}),
+                fixed("none", {.name = "qk_norm",
+                               .doc = "Normalisation of queries and keys.",
+                               .choices = {"none"},
+                               .later_choices = {"full", "head"}}),
+                bind(model, &ModelConfig::tied,
+                     {.name = "tied", .doc = "The output head shares the embedding's matrix."}),
+                bind(model, &ModelConfig::rope_theta,
+                     {.name = "rope_theta",
+                      .doc = "Base of the rotary position frequencies.",
+                      .range = above(0)}),
+                bind(model, &ModelConfig::norm_eps,
+                     {.name = "norm_eps",
+                      .doc = "Added to the mean square under the root of every RMSNorm.",
+                      .range = above(0)}),
+                init_table(),
+                feed_forward_table(catalog),
+                {.name = "moe", .type = KeyType::kLater, .doc = "A mixture of experts."},
+            }};
+}
+
+}  // namespace polytrain::config

@@ -1,0 +1,138 @@
+#include "config/resolve.hpp"
+
+#include <initializer_list>
+#include <string>
+#include <string_view>
+
+#include "core/checked.hpp"
+#include "core/error.hpp"
+
+namespace polytrain::config {
+namespace {
+
+constexpr int64_t kByteTokens = 256;  // the vocabulary of the tokenizer "bytes"
+constexpr int64_t kHiddenUnit = 32;   // a gated hidden width is a multiple of it
+
+class Resolver {
+  public:
+    Resolver(RunConfig& config, const LocatedJson& tree, const ActivationCatalog& catalog,
+             Problems& problems)
+        : config_(config), tree_(tree), catalog_(catalog), problems_(problems) {}
+
+    void resolve() {
+        resolve_heads();
+        resolve_feed_forward();
+        check_data();
+        resolve_vocabulary();
+        resolve_train();
+    }
+
+  private:
+    bool is_set(std::string_view path) const { return tree_.at(path) != nullptr; }
+
+    // Blames the first of these keys that anyone set, or, with none set, the whole config.
+    template <class... Args>
+    void blame(std::initializer_list<std::string_view> paths, fmt::format_string<Args...> format,
+               Args&&... args) {
+        const std::string what = fmt::format(format, std::forward<Args>(args)...);
+        for (std::string_view path : paths)
+            if (const LocatedJson* node = tree_.at(path))
+                return problems_.add(node->place, std::string(path), what);
+        problems_.add(tree_.place, std::string(*paths.begin()), what);
+    }
+
+    void resolve_heads() {
+        ModelConfig& model = config_.model;
+        if (model.kv_heads == 0) model.kv_heads = model.heads;
+        if (model.d_model % model.heads != 0)
+            blame({"model.heads", "model.d_model"}, "{} heads don't divide d_model {}", model.heads,
+                  model.d_model);
+        else if (const int64_t width = model.d_model / model.heads; width % 2 != 0)
+            blame({"model.heads", "model.d_model"},
+                  "d_model {} over {} heads makes heads of width {}; rotary positions want an even "
+                  "width",
+                  model.d_model, model.heads, width);
+        if (model.heads % model.kv_heads != 0)
+            blame({"model.kv_heads", "model.heads"}, "{} kv_heads don't divide {} heads",
+                  model.kv_heads, model.heads);
+    }
+
+    void resolve_feed_forward() {
+        FeedForwardConfig& feed_forward = config_.model.feed_forward;
+        const std::string_view base = ActivationCatalog::gated_form(feed_forward.activation);
+        const ActivationInfo* info =
+            catalog_.find(base.empty() ? std::string_view(feed_forward.activation) : base);
+        if (info == nullptr)  // only a default can get here: choices are checked before
+            return blame({"model.feed_forward.activation"},
+                         "there is no activation \"{}\" in this build", feed_forward.activation);
+        if (!base.empty()) {
+            if (is_set("model.feed_forward.gated") && !feed_forward.gated)
+                blame({"model.feed_forward.gated"}, "is false, but {} is gated {}",
+                      feed_forward.activation, base);
+            feed_forward.gated = true;
+        }
+        if (info->has_order() &&
+            (feed_forward.order < info->min_order || feed_forward.order > info->max_order))
+            blame({"model.feed_forward.order", "model.feed_forward.activation"},
+                  "{} is out of range; {} has orders {} to {}", feed_forward.order, info->name,
+                  info->min_order, info->max_order);
+        if (feed_forward.hidden == 0)
+            feed_forward.hidden =
+                feed_forward.gated ? round_up(ceil_div(8 * config_.model.d_model, 3), kHiddenUnit)
+                                   : 4 * config_.model.d_model;
+    }
+
+    void check_data() {
+        const DataConfig& data = config_.data;
+        if (data.train.empty() && !data.synthetic)
+            blame({"data.train", "data"},
+                  "there is nothing to train on; list token files, or set data.synthetic");
+        if (!data.train.empty() && data.synthetic)
+            blame({"data.synthetic"}, "is true, but data.train lists files; choose one");
+    }
+
+    void resolve_vocabulary() {
+        int64_t& vocab_size = config_.model.vocab_size;
+        if (config_.data.synthetic) {
+            if (vocab_size == 0)
+                blame({"model.vocab_size", "data.synthetic"},
+                      "must be set, since synthetic data has no tokenizer to take it from");
+        } else if (vocab_size == 0) {
+            vocab_size = kByteTokens;
+        } else if (vocab_size < kByteTokens) {
+            blame({"model.vocab_size"}, "{} is less than the {} of tokenizer \"{}\"", vocab_size,
+                  kByteTokens, config_.data.tokenizer);
+        }
+    }
+
+    void resolve_train() {
+        TrainConfig& train = config_.train;
+        if (train.steps == 0 && train.tokens == 0 && train.seconds == 0)
+            blame(
+                {"train", "train.steps"},
+                "would never end; set at least one of train.steps, train.tokens and train.seconds "
+                "above 0");
+        if (train.micro_batch == 0) train.micro_batch = train.batch;
+        if (train.batch % train.micro_batch != 0)
+            blame({"train.micro_batch", "train.batch"}, "{} doesn't divide batch {}",
+                  train.micro_batch, train.batch);
+        const int64_t warmup = config_.optimizer.schedule.warmup_steps;
+        if (train.steps > 0 && warmup > train.steps)
+            blame({"optimizer.schedule.warmup_steps"}, "{} is more than train.steps, {}", warmup,
+                  train.steps);
+    }
+
+    RunConfig& config_;
+    const LocatedJson& tree_;
+    const ActivationCatalog& catalog_;
+    Problems& problems_;
+};
+
+}  // namespace
+
+void resolve(RunConfig& config, const LocatedJson& tree, const ActivationCatalog& catalog,
+             Problems& problems) {
+    Resolver(config, tree, catalog, problems).resolve();
+}
+
+}  // namespace polytrain::config
