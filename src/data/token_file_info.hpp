@@ -1,0 +1,41 @@
+#pragma once
+// Token files: X.bin, a headerless array of little-endian uint16 (uint32 when the vocabulary is
+// over 65,536), and the side file X.json, sealed JSON that says what the array holds:
+//
+//   format "polytrain-tokens", version 1, dtype "uint16" or "uint32", vocab_size, tokens (count),
+//   tokenizer (name), tokenizer_fingerprint, separator (id or null),
+//   documents: the token index at which each document starts,
+//   chunk_bytes and chunks: the content hash of each 1 MiB of X.bin.
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace polytrain {
+
+inline constexpr int64_t kTokenChunkBytes = int64_t{1} << 20;
+
+// What a side file says.
+struct TokenFileInfo {
+    std::string tokenizer;
+    std::string tokenizer_fingerprint;
+    int64_t vocab_size = 0;
+    std::optional<int32_t> separator;
+    int64_t tokens = 0;
+    std::vector<int64_t> documents;
+    std::vector<std::string> chunks;
+
+    int64_t token_bytes() const { return vocab_size > 65536 ? 4 : 2; }
+};
+
+// X.json for X.bin; a path that does not end in .bin: exit 78.
+std::filesystem::path side_file_of(const std::filesystem::path& bin);
+
+std::string side_file_text(const TokenFileInfo& info);
+
+// Reads and checks a side file by itself. Missing: exit 66; damaged or another version: exit 65.
+TokenFileInfo read_side_file(const std::filesystem::path& side);
+
+}  // namespace polytrain
