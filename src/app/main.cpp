@@ -1,1 +1,54 @@
-int main() { return 0; }
+// The polytrain program: one file per sub-command (command_*.cpp).
+
+#include <CLI/CLI.hpp>
+#include <csignal>
+#include <exception>
+#include <new>
+
+#include "app/command_config.hpp"
+#include "app/command_plan.hpp"
+#include "app/command_prepare.hpp"
+#include "app/command_sample.hpp"
+#include "app/command_train.hpp"
+#include "app/runtime.hpp"
+#include "core/error.hpp"
+#include "core/log.hpp"
+
+namespace {
+
+int run(int argc, char** argv) {
+    using namespace polytrain;
+    CLI::App app{"PolyTrain: pretrain Transformers with PolyCom activations and their rivals"};
+    app.set_version_flag("--version", POLYTRAIN_VERSION);
+    app.require_subcommand(1);
+    app.failure_message(CLI::FailureMessage::help);
+    add_prepare_command(app);
+    add_train_command(app);
+    add_plan_command(app);
+    add_sample_command(app);
+    add_config_command(app, activation_catalog);
+    try {
+        app.parse(argc, argv);
+    } catch (const CLI::ParseError& error) {
+        return app.exit(error) == 0 ? 0 : static_cast<int>(ExitCode::kUsage);
+    }
+    return 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    using polytrain::ExitCode;
+    std::signal(SIGPIPE, SIG_IGN);  // a closed pipe is a write error, not the end of a run
+    try {
+        return run(argc, argv);
+    } catch (const polytrain::Error& error) {
+        polytrain::log::error_line(error.what());
+        return static_cast<int>(error.code());
+    } catch (const std::bad_alloc&) {
+        polytrain::log::error_line("out of memory");
+    } catch (const std::exception& error) {
+        polytrain::log::error("unexpected: {}", error.what());
+    }
+    return static_cast<int>(ExitCode::kInternal);
+}

@@ -1,0 +1,73 @@
+#include "app/command_sample.hpp"
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <memory>
+#include <string>
+
+#include "app/runtime.hpp"
+#include "config/load.hpp"
+#include "core/file.hpp"
+#include "core/log.hpp"
+#include "data/tokenizer.hpp"
+#include "generate/sample.hpp"
+#include "train/session.hpp"
+
+namespace polytrain {
+namespace {
+
+struct Arguments {
+    std::string run, prompt = "\n";
+    SampleOptions options;
+};
+
+void run(const Arguments& arguments) {
+    const std::filesystem::path folder = arguments.run;
+    const RunConfig config = parse_config_text(read_file(folder / "config.json"),
+                                               (folder / "config.json").string(),
+                                               activation_catalog());
+    std::vector<PassedOver> passed_over;
+    const auto checkpoint = newest_checkpoint(folder, passed_over);
+    for (const PassedOver& other : passed_over)
+        log::warn("passed over {}: {}", other.name, other.reason);
+    if (!checkpoint)
+        fail(ExitCode::kInputMissing, "{}: no checkpoint to sample from", folder.string());
+
+    const auto tokenizer = make_tokenizer(config.data.tokenizer);
+    std::vector<int32_t> prompt = tokenizer->encode(arguments.prompt);
+    if (prompt.empty()) fail(ExitCode::kUsage, "--prompt is empty: give at least one character");
+    const auto runtime = make_runtime(config);
+    const InferenceSession session(config, *runtime->backend, runtime->ops, *checkpoint);
+    const auto print = [](const std::string& bytes) {
+        std::fwrite(bytes.data(), 1, bytes.size(), stdout);
+        std::fflush(stdout);
+    };
+    print(arguments.prompt);
+    generate(
+        std::move(prompt), config.model.context, arguments.options,
+        [&](const std::vector<int32_t>& ids) { return session.logits_after(ids); },
+        [&](int32_t id) { print(tokenizer->decode(std::span(&id, 1))); });
+    print("\n");
+}
+
+}  // namespace
+
+void add_sample_command(CLI::App& app) {
+    CLI::App* command = app.add_subcommand("sample", "Let a trained model write");
+    const auto arguments = std::make_shared<Arguments>();
+    command->add_option("RUN", arguments->run, "A run folder")->required();
+    command->add_option("--prompt", arguments->prompt, "Text to go on from (default: a new line)");
+    command->add_option("--tokens", arguments->options.tokens, "How many to generate")
+        ->check(CLI::Range(int64_t{1}, int64_t{1} << 30))
+        ->capture_default_str();
+    command
+        ->add_option("--temperature", arguments->options.temperature,
+                     "Below 1 sharper, 0 always the likeliest")
+        ->check(CLI::Range(0.0, 100.0))
+        ->capture_default_str();
+    command->add_option("--seed", arguments->options.seed, "Another seed, another text")
+        ->capture_default_str();
+    command->callback([arguments] { run(*arguments); });
+}
+
+}  // namespace polytrain

@@ -1,0 +1,12 @@
+#pragma once
+
+namespace CLI {
+class App;
+}
+
+namespace polytrain {
+
+// `polytrain sample RUN [--prompt TEXT] [--tokens N] [--temperature T] [--seed S]`.
+void add_sample_command(CLI::App& app);
+
+}  // namespace polytrain

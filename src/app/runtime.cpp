@@ -1,0 +1,44 @@
+#include "app/runtime.hpp"
+
+#include <charconv>
+#include <cstdlib>
+#include <cstring>
+
+#include "core/thread_pool.hpp"
+#include "kernels/cpu/backend.hpp"
+#include "kernels/reference/register.hpp"
+
+namespace polytrain {
+
+int thread_count(const RunConfig& config) {
+    if (config.threads > 0) return static_cast<int>(config.threads);
+    const char* text = std::getenv("OMP_NUM_THREADS");
+    if (text == nullptr || *text == '\0') return available_processors();
+    // A list ("4,2") is OpenMP's form for nested levels: the first is ours.
+    const char* end = text + std::strcspn(text, ",");
+    int threads = 0;
+    const auto [stop, error] = std::from_chars(text, end, threads);
+    if (error != std::errc() || stop != end || threads < 1 || threads > 1024)
+        fail(ExitCode::kUsage, "OMP_NUM_THREADS is '{}': must be a number from 1 to 1024", text);
+    return threads;
+}
+
+std::unique_ptr<Runtime> make_runtime(const RunConfig& config) {
+    auto runtime = std::make_unique<Runtime>();
+    runtime->backend = make_cpu_backend(thread_count(config));
+    runtime->backend->register_ops(runtime->ops);
+    for (const auto& [op, implementation] : config.ops_force)
+        runtime->ops.force(op, implementation);
+    return runtime;
+}
+
+const ActivationCatalog& activation_catalog() {
+    static const OpTable table = [] {
+        OpTable made;
+        register_reference_ops(made);
+        return made;
+    }();
+    return table.activations();
+}
+
+}  // namespace polytrain

@@ -1,0 +1,24 @@
+#pragma once
+
+#include <memory>
+
+#include "config/run_config.hpp"
+#include "ops/op_table.hpp"
+
+namespace polytrain {
+
+// The device that a config asks for, with its ops, those of ops.force picked.
+struct Runtime {
+    std::unique_ptr<Backend> backend;
+    OpTable ops;
+};
+std::unique_ptr<Runtime> make_runtime(const RunConfig& config);
+
+// config.threads, or where that is 0 OMP_NUM_THREADS, or the processors this process may use. An
+// OMP_NUM_THREADS that is no number: exit 2.
+int thread_count(const RunConfig& config);
+
+// The activations there are; known without a device.
+const ActivationCatalog& activation_catalog();
+
+}  // namespace polytrain

@@ -1,0 +1,97 @@
+#pragma once
+// A model in memory: planned, allocated, and either initialised or restored. TrainingSession adds
+// the optimizer; InferenceSession has no gradients.
+
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "checkpoint/checkpoint.hpp"
+#include "config/run_config.hpp"
+#include "model/transformer.hpp"
+#include "optim/adamw.hpp"
+
+namespace polytrain {
+
+// The storage type that `precision` means.
+DType storage_type(const RunConfig& config);
+
+// The model and optimizer of a run and their memory plan; needs no device memory and no data.
+struct TrainingPlan {
+    std::unique_ptr<Transformer> model;
+    std::unique_ptr<AdamWOptimizer> optimizer;
+    MemoryPlan memory;
+};
+TrainingPlan plan_training(const RunConfig& config, const OpTable& ops);
+
+// What a step did.
+struct StepResult {
+    double loss = 0;       // mean over the scored tokens, in nats
+    double grad_norm = 0;  // before clipping
+};
+
+// Token ids and targets of some sequences, in host memory.
+struct HostBatch {
+    std::vector<int32_t> ids, targets;
+    explicit HostBatch(int64_t tokens)
+        : ids(static_cast<size_t>(tokens)), targets(static_cast<size_t>(tokens)) {}
+    int64_t scored() const;
+};
+
+class TrainingSession {
+ public:
+    // Prints nothing. Out of memory: exit 70 with the plan.
+    TrainingSession(const RunConfig& config, Backend& backend, const OpTable& ops);
+
+    const MemoryPlan& memory() const { return plan_.memory; }
+    const Transformer& model() const { return *plan_.model; }
+
+    void initialise(uint64_t seed);
+    // Weights and moments of a checkpoint; a tensor that is missing or of another shape: exit 78.
+    void restore(const Checkpoint& checkpoint);
+    // Writes RUN/checkpoints/step-N; errors as save_checkpoint.
+    void save(const std::filesystem::path& run_folder, const TrainState& state) const;
+
+    // Micro-batches accumulate: begin_step, then accumulate for each, then finish_step, which
+    // divides once by the count of scored tokens, clips and updates. A loss or gradient that isn't
+    // finite stops before the update: exit 76, naming the first bad gradient.
+    void begin_step();
+    void accumulate(const HostBatch& batch);
+    StepResult finish_step(int64_t step, double lr);
+
+    // The sum over scored tokens of their losses; parameters and gradients stay as they are.
+    double loss_sum(const HostBatch& batch) const;
+
+ private:
+    Pass pass() const { return {ops_, arena_, stream_}; }
+    void upload(const HostBatch& batch) const;
+
+    const OpTable& ops_;
+    TrainingPlan plan_;
+    Arena arena_;
+    Stream stream_;
+    double step_loss_ = 0;
+    int64_t step_scored_ = 0;
+};
+
+// One sequence at a time, for sampling.
+class InferenceSession {
+ public:
+    InferenceSession(const RunConfig& config, Backend& backend, const OpTable& ops,
+                     const Checkpoint& checkpoint);
+
+    // The logits that follow `ids`, of which there are 1 to `context`.
+    std::vector<float> logits_after(const std::vector<int32_t>& ids) const;
+
+ private:
+    Pass pass() const { return {ops_, *arena_, stream_}; }
+
+    const OpTable& ops_;
+    int64_t context_, vocab_size_;
+    Transformer model_;
+    std::unique_ptr<Arena> arena_;
+    Stream stream_;
+};
+
+}  // namespace polytrain

@@ -1,0 +1,185 @@
+#include "train/train.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <memory>
+
+#include "config/load.hpp"
+#include "core/checked.hpp"
+#include "core/clock.hpp"
+#include "core/log.hpp"
+#include "data/loader.hpp"
+#include "model/estimate.hpp"
+#include "optim/schedule.hpp"
+#include "train/metrics.hpp"
+#include "train/progress.hpp"
+#include "train/run_folder.hpp"
+#include "train/session.hpp"
+
+namespace polytrain {
+namespace {
+
+// The step at which the limits of steps and tokens end the run; 0: there is no such limit.
+int64_t last_step(const RunConfig& config) {
+    const TrainConfig& train = config.train;
+    int64_t last = train.steps > 0 ? train.steps : std::numeric_limits<int64_t>::max();
+    if (train.tokens > 0)
+        last = std::min(last, ceil_div(train.tokens, train.batch * config.model.context));
+    return last == std::numeric_limits<int64_t>::max() ? 0 : last;
+}
+
+class Run {
+ public:
+    Run(const RunConfig& config, const TrainOptions& options, Backend& backend, const OpTable& ops)
+        : config_(config),
+          options_(options),
+          last_step_(last_step(config)),
+          loader_(config.data, config.seed, config.model.context, config.model.vocab_size),
+          session_(config, backend, ops),
+          batch_(config.train.micro_batch * config.model.context) {
+        open_validation();
+        const auto checkpoint =
+            open_run_folder(options.run_folder, options.resume, config, ops.activations());
+        state_.config_json = emit_config(config, ops.activations());
+        state_.data_fingerprint = loader_.fingerprint();
+        if (checkpoint)
+            resume(*checkpoint);
+        else
+            session_.initialise(config.seed);
+        describe();
+    }
+
+    TrainResult run() {
+        MetricsFile metrics_file(options_.run_folder / "metrics.jsonl", state_.step);
+        Progress progress(last_step_, config_.train.log_every);
+        const int64_t first = state_.step;
+        StepMetrics metrics;
+        while (!finished()) {
+            metrics = step();
+            if (finished() || every(config_.train.eval_every)) metrics.validation = evaluate();
+            metrics_file.append(metrics);
+            const double per_step = watch_.seconds() / static_cast<double>(state_.step - first);
+            progress.show(metrics, seconds_left(per_step));
+            if (finished() || every(config_.train.checkpoint_every)) save();
+        }
+        return {state_.step, state_.tokens, metrics.loss, options_.run_folder};
+    }
+
+ private:
+    void open_validation() {
+        std::map<std::string, std::string> sets = config_.data.validation;
+        if (config_.data.synthetic) sets = {{"synthetic", ""}};
+        for (const auto& [name, path] : sets)
+            validation_.emplace(
+                name, std::make_unique<ValidationReader>(
+                          config_.data, path, config_.seed, config_.model.context,
+                          config_.model.vocab_size, config_.train.eval_sequences));
+    }
+
+    void resume(const Checkpoint& checkpoint) {
+        const TrainState& saved = checkpoint.state();
+        if (saved.data_fingerprint != state_.data_fingerprint)
+            fail(ExitCode::kBadConfig,
+                 "{}: the training data are not those of this checkpoint (fingerprint {} then, {} "
+                 "now): its place in them would mean nothing. Restore the token files, or start a "
+                 "new run with another --out",
+                 checkpoint.folder().string(), saved.data_fingerprint, state_.data_fingerprint);
+        session_.restore(checkpoint);
+        state_.step = saved.step;
+        state_.tokens = saved.tokens;
+        state_.next_sample = saved.next_sample;
+        log::info("resuming from {}", checkpoint.folder().string());
+    }
+
+    void describe() const {
+        const auto& parameters = session_.model().parameters();
+        const ParameterCount count = count_parameters(parameters);
+        log::info("{} parameters, {} activation coefficients, {:.3g} FLOPs per token; memory:\n{}",
+                  count.parameters, count.coefficients,
+                  flops_per_token(config_.model, parameters), session_.memory().table());
+    }
+
+    bool finished() const {
+        return (last_step_ > 0 && state_.step >= last_step_) ||
+               (config_.train.seconds > 0 && watch_.seconds() >= config_.train.seconds);
+    }
+    bool every(int64_t steps) const { return steps > 0 && state_.step % steps == 0; }
+
+    double seconds_left(double per_step) const {
+        double left = last_step_ > 0
+                          ? per_step * static_cast<double>(last_step_ - state_.step)
+                          : std::numeric_limits<double>::infinity();
+        if (config_.train.seconds > 0)
+            left = std::min(left, std::max(0.0, config_.train.seconds - watch_.seconds()));
+        return std::isfinite(left) ? left : -1;
+    }
+
+    StepMetrics step() {
+        const Stopwatch step_watch;
+        const TrainConfig& train = config_.train;
+        session_.begin_step();
+        for (int64_t done = 0; done < train.batch; done += train.micro_batch) {
+            loader_.fill(state_.next_sample + done, train.micro_batch, batch_.ids.data(),
+                         batch_.targets.data());
+            session_.accumulate(batch_);
+        }
+        StepMetrics metrics;
+        metrics.step = state_.step + 1;
+        metrics.lr = learning_rate(
+            config_.optimizer, metrics.step,
+            last_step_ > 0 ? last_step_ : std::numeric_limits<int64_t>::max());
+        const StepResult result = session_.finish_step(metrics.step, metrics.lr);
+        const int64_t tokens = train.batch * config_.model.context;
+        state_.step += 1;
+        state_.tokens += tokens;
+        state_.next_sample += train.batch;
+        metrics.tokens = state_.tokens;
+        metrics.loss = result.loss;
+        metrics.grad_norm = result.grad_norm;
+        metrics.tokens_per_s = static_cast<double>(tokens) / step_watch.seconds();
+        return metrics;
+    }
+
+    std::map<std::string, double> evaluate() {
+        std::map<std::string, double> losses;
+        for (const auto& [name, reader] : validation_) {
+            double sum = 0;
+            int64_t scored = 0;
+            for (int64_t first = 0; first < reader->sequences();
+                 first += config_.train.micro_batch) {
+                const int64_t count =
+                    std::min(config_.train.micro_batch, reader->sequences() - first);
+                reader->fill(first, count, batch_.ids.data(), batch_.targets.data());
+                // Rows that the last group has too many are not scored.
+                std::fill(batch_.targets.begin() + count * config_.model.context,
+                          batch_.targets.end(), kNotScored);
+                sum += session_.loss_sum(batch_);
+                scored += batch_.scored();
+            }
+            losses[name] = sum / static_cast<double>(scored);
+        }
+        return losses;
+    }
+
+    void save() { session_.save(options_.run_folder, state_); }
+
+    const RunConfig& config_;
+    const TrainOptions& options_;
+    int64_t last_step_;
+    Stopwatch watch_;
+    Loader loader_;
+    std::map<std::string, std::unique_ptr<ValidationReader>> validation_;
+    TrainingSession session_;
+    HostBatch batch_;
+    TrainState state_;
+};
+
+}  // namespace
+
+TrainResult train(const RunConfig& config, const TrainOptions& options, Backend& backend,
+                  const OpTable& ops) {
+    return Run(config, options, backend, ops).run();
+}
+
+}  // namespace polytrain

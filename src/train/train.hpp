@@ -1,0 +1,28 @@
+#pragma once
+
+#include <filesystem>
+
+#include "config/run_config.hpp"
+#include "ops/op_table.hpp"
+
+namespace polytrain {
+
+struct TrainOptions {
+    std::filesystem::path run_folder;
+    // Go on from the newest checkpoint that verifies, or start when there is none. Without it a
+    // run folder that holds a run is refused (exit 73): nothing is written over.
+    bool resume = false;
+};
+
+struct TrainResult {
+    int64_t step = 0, tokens = 0;
+    double loss = 0;  // of the last step
+    std::filesystem::path run_folder;
+};
+
+// Trains to the end of the config's limits. The run folder gets config.json (resolved),
+// metrics.jsonl and checkpoints/step-N; the last step is always saved.
+TrainResult train(const RunConfig& config, const TrainOptions& options, Backend& backend,
+                  const OpTable& ops);
+
+}  // namespace polytrain
