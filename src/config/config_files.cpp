@@ -75,7 +75,7 @@ void check_no_circle(const std::vector<std::filesystem::path>& files,
         circle += file.string() + " -> ";
     }
     if (closes)
-        fail(ExitCode::kBadConfig, "{}: extends goes in a circle: {}{}", place.text(), circle,
+        fail(ExitCode::kBadConfig, "{}: extends: goes in a circle: {}{}", place.text(), circle,
              next.string());
 }
 

@@ -53,7 +53,7 @@ class Resolver {
                   "width",
                   model.d_model, model.heads, width);
         if (model.heads % model.kv_heads != 0)
-            blame({"model.kv_heads", "model.heads"}, "{} kv_heads don't divide {} heads",
+            blame({"model.kv_heads"}, "{} kv_heads don't divide {} heads",
                   model.kv_heads, model.heads);
     }
 
@@ -74,7 +74,7 @@ class Resolver {
         if (info->has_order() &&
             (feed_forward.order < info->min_order || feed_forward.order > info->max_order))
             blame({"model.feed_forward.order", "model.feed_forward.activation"},
-                  "{} is out of range; {} has orders {} to {}", feed_forward.order, info->name,
+                  "order {} is out of range; {} has orders {} to {}", feed_forward.order, info->name,
                   info->min_order, info->max_order);
         if (feed_forward.hidden == 0)
             feed_forward.hidden =
@@ -96,7 +96,7 @@ class Resolver {
         if (config_.data.synthetic) {
             if (vocab_size == 0)
                 blame({"model.vocab_size", "data.synthetic"},
-                      "must be set, since synthetic data has no tokenizer to take it from");
+                      "synthetic data has no tokenizer to take model.vocab_size from; set it");
         } else if (vocab_size == 0) {
             vocab_size = kByteTokens;
         } else if (vocab_size < kByteTokens) {
@@ -114,7 +114,7 @@ class Resolver {
                 "above 0");
         if (train.micro_batch == 0) train.micro_batch = train.batch;
         if (train.batch % train.micro_batch != 0)
-            blame({"train.micro_batch", "train.batch"}, "{} doesn't divide batch {}",
+            blame({"train.micro_batch"}, "{} doesn't divide batch {}",
                   train.micro_batch, train.batch);
         const int64_t warmup = config_.optimizer.schedule.warmup_steps;
         if (train.steps > 0 && warmup > train.steps)

@@ -110,7 +110,8 @@ void TextPlaces::fail_at(size_t position, std::string_view error) {
     const bool in_string = says("invalid string") && !says("missing closing quote");
     const bool bracket = says("unexpected") && last < text_.size() &&
                          std::string_view("{}[]:,").find(text_[last]) != std::string_view::npos;
-    const size_t where = in_string || bracket ? last : next_token();
+    // (Where two tokens touch, as in 01, next_token() is past both.)
+    const size_t where = in_string || bracket ? last : std::min(next_token(), last);
     const std::string_view hint = hint_for(text_.substr(where), text_.substr(0, where));
     fail(ExitCode::kBadConfig, "{}: not valid JSON: {}{}{}", at(where).text(), message,
          hint.empty() ? "" : "; ", hint);

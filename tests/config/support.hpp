@@ -56,7 +56,7 @@ inline std::string parse_failure(const std::string& text) {
 
 // Files of a test, and load_config() on them.
 class ConfigFolder {
- public:
+  public:
     std::string write(const std::string& name, const std::string& text) const {
         write_file_atomic(folder_ / name, text);
         return path(name);
@@ -70,7 +70,7 @@ class ConfigFolder {
         return failure(code, [&] { load(name, overrides); });
     }
 
- private:
+  private:
     TempFolder folder_;
 };
 

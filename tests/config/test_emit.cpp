@@ -1,0 +1,87 @@
+// A resolved config as text, and back; differences between two.
+
+#include <nlohmann/json.hpp>
+
+#include "config/support.hpp"
+
+namespace polytrain {
+namespace {
+
+using testing::parse;
+using testing::small_catalog;
+
+RunConfig unusual_config() {
+    RunConfig run = parse(testing::kMinimal);
+    run.seed = UINT64_MAX;
+    run.model.norm_eps = 1.0 / 3.0 * 1e-5;
+    run.model.rope_theta = 5e5;
+    run.model.feed_forward = {"swiglu", 1, true, 100};
+    run.data.train = {{"a \"quoted\" path\n.bin", 0.1}, {"\xc3\xa9.bin", 1e-300}};
+    run.data.validation = {{"b", "b.bin"}, {"a.b", "c.bin"}};
+    run.train.seconds = 0.1 + 0.2;
+    run.train.tokens = 1000000000000000;
+    run.optimizer.lr = 6.02214076e-4;
+    run.ops_force = {{"linear", "reference"}, {"attention", "cpu"}};
+    return run;
+}
+
+TEST_CASE("what is emitted parses back to the same config") {
+    for (const RunConfig& run : {parse(testing::kMinimal), unusual_config()}) {
+        const std::string text = emit_config(run, small_catalog());
+        const RunConfig back = parse(text);
+        CHECK(back == run);
+        CHECK(emit_config(back, small_catalog()) == text);
+    }
+}
+
+TEST_CASE("every key is emitted, in the order of the tables") {
+    const auto json = nlohmann::ordered_json::parse(emit_config(unusual_config(), small_catalog()));
+    const auto names = [](const nlohmann::ordered_json& object) {
+        std::string all;
+        for (const auto& item : object.items()) all += item.key() + " ";
+        return all;
+    };
+    CHECK(names(json) == "seed device precision threads model data train optimizer parallel ops ");
+    CHECK(names(json["model"]) ==
+          "d_model layers heads kv_heads context vocab_size qk_norm tied rope_theta norm_eps init "
+          "feed_forward ");
+    CHECK(names(json["model"]["init"]) == "std depth_scaled ");
+    CHECK(names(json["model"]["feed_forward"]) == "activation order gated hidden ");
+    CHECK(names(json["data"]) == "train validation tokenizer synthetic ");
+    CHECK(names(json["data"]["train"][1]) == "path weight ");
+    CHECK(names(json["train"]) ==
+          "steps tokens seconds batch micro_batch recompute eval_every eval_sequences "
+          "checkpoint_every log_every ");
+    CHECK(names(json["optimizer"]) == "lr beta1 beta2 eps weight_decay clip schedule ");
+    CHECK(names(json["optimizer"]["schedule"]) == "kind warmup_steps final_ratio ");
+    CHECK(names(json["parallel"]) == "expert sharding reduction ");
+    CHECK(names(json["ops"]) == "force ");
+    CHECK(json["model"]["qk_norm"] == "none");
+    CHECK(json["data"]["train"][1]["weight"] == 1e-300);
+    CHECK(json["ops"]["force"]["attention"] == "cpu");
+}
+
+TEST_CASE("differences come one a line, in the order of the tables") {
+    const RunConfig a = parse(testing::kMinimal);
+    CHECK(config_differences(a, a, small_catalog()).empty());
+    RunConfig b = a;
+    b.optimizer.lr = 0.002;
+    b.seed = 2;
+    b.model.tied = true;
+    b.data.train = {{"b.bin", 1}, {"c.bin", 2}};
+    b.ops_force = {{"linear", "reference"}};
+    CHECK(config_differences(a, b, small_catalog()) ==
+          std::vector<std::string>{
+              "seed: 1 -> 2",
+              "model.tied: false -> true",
+              "data.train.0.path: \"a.bin\" -> \"b.bin\"",
+              "data.train.1: (none) -> {\"path\":\"c.bin\",\"weight\":2.0}",
+              "optimizer.lr: 0.001 -> 0.002",
+              "ops.force.linear: (none) -> \"reference\"",
+          });
+    CHECK(config_differences(b, a, small_catalog())[5] ==
+          "ops.force.linear: \"reference\" -> (none)");
+}
+
+}  // namespace
+}  // namespace polytrain
