@@ -36,9 +36,14 @@ struct InputFile {
     InputFile& operator=(const InputFile&) = delete;
 };
 
+// A full disk may show at write, fsync or close; all else that goes wrong there is the device's.
+ExitCode write_failure(int error) {
+    return error == ENOSPC || error == EDQUOT ? ExitCode::kCannotWrite : ExitCode::kIo;
+}
+
 void sync_descriptor(int fd, const std::filesystem::path& path) {
     if (::fsync(fd) != 0)
-        fail(ExitCode::kIo, "{}: fsync failed: {}; the file cannot be trusted", path.string(),
+        fail(write_failure(errno), "{}: fsync failed: {}; the file cannot be trusted", path.string(),
              errno_text(errno));
 }
 
@@ -106,8 +111,7 @@ void OutputFile::write(const void* data, size_t bytes) {
         const ssize_t put = ::write(fd_, next, bytes);
         if (put < 0 && errno == EINTR) continue;
         if (put < 0)
-            fail(errno == ENOSPC || errno == EDQUOT ? ExitCode::kCannotWrite : ExitCode::kIo,
-                 "{}: write failed: {}", path_.string(), errno_text(errno));
+            fail(write_failure(errno), "{}: write failed: {}", path_.string(), errno_text(errno));
         next += put;
         bytes -= static_cast<size_t>(put);
     }
@@ -117,7 +121,7 @@ void OutputFile::commit() {
     PT_CHECK(fd_ >= 0, "{} is closed", path_.string());
     sync_descriptor(fd_, path_);
     if (::close(std::exchange(fd_, -1)) != 0)
-        fail(ExitCode::kIo, "{}: close failed: {}", path_.string(), errno_text(errno));
+        fail(write_failure(errno), "{}: close failed: {}", path_.string(), errno_text(errno));
 }
 
 void write_file_atomic(const std::filesystem::path& path, std::string_view text) {

@@ -31,7 +31,8 @@ class MappedFile {
 };
 
 // A new file, written front to back. It must not exist yet (O_EXCL). commit() syncs it to the disk;
-// without commit() the destructor just closes it. Failures throw (73: cannot create; 74: I/O).
+// without commit() the destructor just closes it. Failures throw (73: cannot create,
+// no space; 74: I/O).
 class OutputFile {
  public:
     explicit OutputFile(std::filesystem::path path);

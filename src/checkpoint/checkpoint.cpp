@@ -1,0 +1,125 @@
+#include "checkpoint/checkpoint.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <cstring>
+#include <string_view>
+#include <system_error>
+
+#include "checkpoint/save.hpp"
+#include "core/error.hpp"
+#include "core/hash.hpp"
+
+namespace polytrain {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::string_view kStepPrefix = "step-";
+
+// N of "step-N"; nothing for any other name.
+std::optional<int64_t> step_of(std::string_view name) {
+    if (!name.starts_with(kStepPrefix)) return std::nullopt;
+    int64_t step = -1;
+    std::from_chars(name.data() + kStepPrefix.size(), name.data() + name.size(), step);
+    const bool exact = step >= 0 && name == fmt::format("{}{}", kStepPrefix, step);
+    return exact ? std::optional(step) : std::nullopt;
+}
+
+bool is_unfinished_save(std::string_view name) {
+    return name.starts_with(kStepPrefix) && name.find(".tmp-") != std::string_view::npos;
+}
+
+// The names in a folder, sorted; none where there is no folder.
+std::vector<std::string> names_in(const fs::path& folder) {
+    std::vector<std::string> names;
+    std::error_code error;
+    fs::directory_iterator entry(folder, error);
+    for (; !error && entry != fs::directory_iterator(); entry.increment(error))
+        names.push_back(entry->path().filename().string());
+    if (error && error != std::errc::no_such_file_or_directory)
+        fail(ExitCode::kIo, "{}: cannot list this folder: {}", folder.string(), error.message());
+    std::sort(names.begin(), names.end());
+    return names;
+}
+
+}  // namespace
+
+Checkpoint Checkpoint::open(const fs::path& folder) {
+    Checkpoint checkpoint;
+    checkpoint.folder_ = folder;
+    checkpoint.manifest_ = read_manifest(folder / kManifestName);
+    for (const Manifest::File& file : checkpoint.manifest_.files) checkpoint.map_and_verify(file);
+    return checkpoint;
+}
+
+void Checkpoint::map_and_verify(const Manifest::File& file) {
+    const fs::path path = folder_ / file.name;
+    std::error_code error;
+    if (!fs::is_regular_file(fs::symlink_status(path, error)))
+        fail(ExitCode::kCorrupt, "{}: the manifest names this file, but there is none",
+             path.string());
+    files_.emplace_back(path);
+    const std::span<const std::byte> bytes = files_.back().bytes();
+    if (static_cast<int64_t>(bytes.size()) != file.bytes)
+        fail(ExitCode::kCorrupt, "{}: {} bytes, but {} were written", path.string(), bytes.size(),
+             file.bytes);
+    if (content_hash(bytes.data(), static_cast<size_t>(file.header_bytes)) != file.header_hash)
+        fail(ExitCode::kCorrupt, "{}: the header, bytes 0 to {}, was changed", path.string(),
+             file.header_bytes);
+    for (const Manifest::Slice& slice : file.slices) {
+        const auto size = static_cast<size_t>(slice.byte_end - slice.byte_begin);
+        if (content_hash(bytes.data() + slice.byte_begin, size) != slice.hash)
+            fail(ExitCode::kCorrupt, "{}: tensor \"{}\", bytes {} to {}, was changed",
+                 path.string(), slice.tensor, slice.byte_begin, slice.byte_end);
+        tensors_[slice.tensor] = {slice.dtype, slice.shape};
+    }
+}
+
+void Checkpoint::read(const std::string& tensor, const Tensor& into) const {
+    PT_CHECK(into.device == Device{}, "\"{}\" is read into device memory", tensor);
+    const auto found = tensors_.find(tensor);
+    if (found == tensors_.end())
+        fail(ExitCode::kBadConfig, "{}: has no tensor \"{}\", which this config's model has",
+             folder_.string(), tensor);
+    const TensorInfo& info = found->second;
+    if (info.dtype != into.dtype || info.shape != into.shape)
+        fail(ExitCode::kBadConfig,
+             "{}: tensor \"{}\" is {} {}, but this config's model has it as {} {}",
+             folder_.string(), tensor, name_of(info.dtype), info.shape.text(), name_of(into.dtype),
+             into.shape.text());
+    for (size_t i = 0; i < files_.size(); ++i)
+        for (const Manifest::Slice& slice : manifest_.files[i].slices)
+            if (slice.tensor == tensor && slice.begin < slice.end)
+                std::memcpy(static_cast<std::byte*>(into.data) +
+                                static_cast<size_t>(slice.begin) * size_of(info.dtype),
+                            files_[i].bytes().data() + slice.byte_begin,
+                            static_cast<size_t>(slice.byte_end - slice.byte_begin));
+}
+
+std::optional<Checkpoint> newest_checkpoint(const fs::path& run_folder,
+                                            std::vector<PassedOver>& passed_over) {
+    std::vector<int64_t> steps;
+    for (const std::string& name : names_in(run_folder / "checkpoints")) {
+        if (const std::optional<int64_t> step = step_of(name))
+            steps.push_back(*step);
+        else if (is_unfinished_save(name))
+            passed_over.push_back({name, "a save that was not finished"});
+    }
+    std::sort(steps.rbegin(), steps.rend());
+    for (const int64_t step : steps) {
+        const fs::path folder = checkpoint_folder(run_folder, step);
+        try {
+            Checkpoint checkpoint = Checkpoint::open(folder);
+            if (checkpoint.state().step != step)
+                fail(ExitCode::kCorrupt, "{}: the manifest is of step {}", folder.string(),
+                     checkpoint.state().step);
+            return checkpoint;
+        } catch (const Error& error) {
+            passed_over.push_back({folder.filename().string(), error.what()});
+        }
+    }
+    return std::nullopt;
+}
+
+}  // namespace polytrain

@@ -1,0 +1,61 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "checkpoint/manifest.hpp"
+#include "core/file.hpp"
+#include "tensor/tensor.hpp"
+
+namespace polytrain {
+
+// A complete checkpoint, mapped into memory.
+class Checkpoint {
+  public:
+    // Verifies the manifest, the files' sizes and the hash of every byte. A missing folder or
+    // manifest: exit 66; damage: exit 65 with the file and the tensor.
+    static Checkpoint open(const std::filesystem::path& folder);
+
+    struct TensorInfo {
+        DType dtype = DType::kF32;
+        Shape shape;
+    };
+
+    const std::filesystem::path& folder() const { return folder_; }
+    const TrainState& state() const { return manifest_.state; }
+    // The version of the program that wrote it.
+    const std::string& program() const { return manifest_.program; }
+    const std::map<std::string, TensorInfo>& tensors() const { return tensors_; }
+
+    // Copies a tensor, put together from its slices, into host memory. There is none of this name,
+    // or it has another dtype or shape: exit 78 (the run's config is not the checkpoint's).
+    void read(const std::string& tensor, const Tensor& into) const;
+
+  private:
+    Checkpoint() = default;
+    void map_and_verify(const Manifest::File& file);
+
+    std::filesystem::path folder_;
+    Manifest manifest_;
+    std::vector<MappedFile> files_;  // as in the manifest
+    std::map<std::string, TensorInfo> tensors_;
+};
+
+// What newest_checkpoint() did not take, and why.
+struct PassedOver {
+    std::string name;  // of the folder in RUN/checkpoints
+    std::string reason;
+};
+
+// The checkpoint of the highest step in RUN/checkpoints that verifies, if there is one. Adds to
+// `passed_over` every later one that doesn't, and what killed saves have left. Removes nothing.
+std::optional<Checkpoint> newest_checkpoint(const std::filesystem::path& run_folder,
+                                            std::vector<PassedOver>& passed_over);
+
+}  // namespace polytrain

@@ -1,0 +1,69 @@
+#pragma once
+// manifest.json of a checkpoint: sealed JSON that names every byte of it. It is written last.
+//
+//   format "polytrain-checkpoint", version 1, program (who wrote it),
+//   step, tokens, next_sample, data_fingerprint, config (JSON text),
+//   files: [ name, bytes, header_bytes, header_hash, slices ], the slices in the file's order, from
+//     the end of its header to its end:
+//   slices: [ tensor (name), dtype, shape (both of the whole tensor), begin, end (elements),
+//     byte_begin, byte_end, hash ]
+//
+// The slices of a tensor may lie in several files; together they hold each element once.
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "tensor/dtype.hpp"
+#include "tensor/shape.hpp"
+
+namespace polytrain {
+
+// What a run needs beside its tensors to go on.
+struct TrainState {
+    int64_t step = 0;         // optimizer steps done
+    int64_t tokens = 0;       // tokens trained on
+    int64_t next_sample = 0;  // global index of the first sample that was not used
+    std::string data_fingerprint;
+    std::string config_json;  // the resolved config
+    bool operator==(const TrainState&) const = default;
+};
+
+struct Manifest {
+    struct Slice {
+        std::string tensor;
+        DType dtype = DType::kF32;
+        Shape shape;
+        int64_t begin = 0, end = 0;
+        int64_t byte_begin = 0, byte_end = 0;
+        std::string hash;
+    };
+    struct File {
+        std::string name;
+        int64_t bytes = 0;
+        int64_t header_bytes = 0;
+        std::string header_hash;
+        std::vector<Slice> slices;
+    };
+    std::string program;
+    TrainState state;
+    std::vector<File> files;
+};
+
+inline constexpr const char* kManifestName = "manifest.json";
+
+// Whether a file of this name, next to the manifest, can only be inside the checkpoint's folder.
+bool is_plain_file_name(std::string_view name);
+
+std::string manifest_text(const Manifest& manifest);
+
+// What contradicts the description above, or an empty text: file names that are not plain names,
+// slices that leave bytes of a file or elements of a tensor out, or have them twice.
+std::string manifest_problem(const Manifest& manifest);
+
+// Reads and checks a manifest. Missing: exit 66; damaged or of another version: exit 65.
+Manifest read_manifest(const std::filesystem::path& path);
+
+}  // namespace polytrain

@@ -1,0 +1,48 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "checkpoint/manifest.hpp"
+#include "tensor/tensor.hpp"
+
+namespace polytrain {
+
+// Elements [begin, begin + data.elements()) of the tensor `tensor` of shape `shape`, in host
+// memory.
+struct TensorSlice {
+    std::string tensor;
+    Shape shape;
+    int64_t begin = 0;
+    Tensor data;
+
+    // A whole tensor.
+    TensorSlice(std::string name, const Tensor& whole)
+        : TensorSlice(std::move(name), whole.shape, 0, whole) {}
+    TensorSlice(std::string name, Shape whole_shape, int64_t first, const Tensor& part)
+        : tensor(std::move(name)), shape(whole_shape), begin(first), data(part) {}
+};
+
+// What goes into one safetensors file of a checkpoint ("weights.safetensors").
+struct FileContents {
+    std::string name;
+    std::vector<TensorSlice> slices;
+};
+
+// RUN/checkpoints/step-N.
+std::filesystem::path checkpoint_folder(const std::filesystem::path& run_folder, int64_t step);
+
+// Saves RUN/checkpoints/step-N, N = state.step. All is written to step-N.tmp-* beside it, hashed
+// from memory, and brought to the disk, the manifest last; then one rename commits it. A kill at
+// any moment leaves either no step-N or a complete one. On an error the temporary folder is removed
+// as far as that is possible, and older checkpoints are as they were.
+//
+// step-N is there already, no space, or not writable: exit 73. I/O error: exit 74.
+void save_checkpoint(const std::filesystem::path& run_folder, const TrainState& state,
+                     std::span<const FileContents> files);
+
+}  // namespace polytrain
