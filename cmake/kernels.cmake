@@ -23,6 +23,10 @@ add_library(polytrain_kernels STATIC ${kernel_sources})
 target_include_directories(polytrain_kernels PUBLIC ${PROJECT_SOURCE_DIR}
     PRIVATE ${PROJECT_BINARY_DIR}/generated)
 target_link_libraries(polytrain_kernels PUBLIC polytrain_host PRIVATE hwy::hwy)
+# Lanes are members and array elements, which vectors of unknown size can't be; processors with
+# SSSE3 but not SSE4 are of 2006 and take the scalar path.
+target_compile_definitions(polytrain_kernels PRIVATE
+    HWY_DISABLED_TARGETS=\(HWY_SSSE3|HWY_SVE|HWY_SVE2|HWY_SVE_256|HWY_SVE2_128|HWY_RVV\))
 if(POLYTRAIN_ONEDNN)
     target_link_libraries(polytrain_kernels PRIVATE dnnl OpenMP::OpenMP_CXX)
     target_compile_definitions(polytrain_kernels PRIVATE POLYTRAIN_ONEDNN)

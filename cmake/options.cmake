@@ -8,12 +8,14 @@ set(CMAKE_CXX_FLAGS_SANITIZE "-O1 -g1 -fno-omit-frame-pointer")
 
 find_program(POLYTRAIN_CCACHE ccache)
 if(POLYTRAIN_CCACHE)
-    set(CMAKE_CXX_COMPILER_LAUNCHER ${POLYTRAIN_CCACHE})
+    # Precompiled headers are cached too, with what ccache needs to trust them.
+    set(CMAKE_CXX_COMPILER_LAUNCHER ${CMAKE_COMMAND} -E env
+        CCACHE_SLOPPINESS=pch_defines,time_macros ${POLYTRAIN_CCACHE})
 endif()
 
 add_library(polytrain_options INTERFACE)
 target_compile_options(polytrain_options INTERFACE
-    -Wall -Wextra -Wshadow -Wnon-virtual-dtor
+    -Wall -Wextra -Wshadow -Wnon-virtual-dtor -fpch-preprocess
     # Contraction would let the compiler choose the bits; kernels write fused products out.
     -ffp-contract=off
     -fstack-protector-strong)

@@ -1,0 +1,45 @@
+#include <sys/wait.h>
+
+#include <cstdlib>
+#include <fstream>
+
+#include "support/catch.hpp"
+#include "support/temp_folder.hpp"
+
+using namespace polytrain::testing;
+
+namespace {
+
+int check_levels(const std::filesystem::path& root) {
+    const int status = std::system(("'" POLYTRAIN_SOURCE_DIR "/scripts/check_levels.sh' '" +
+                                    root.string() + "' > /dev/null 2>&1")
+                                       .c_str());
+    return WEXITSTATUS(status);
+}
+
+}  // namespace
+
+TEST_CASE("levels: the tree keeps them, planted upward includes fail") {
+    const std::filesystem::path source = POLYTRAIN_SOURCE_DIR;
+    CHECK(check_levels(source) == 0);
+    const TempFolder copy;
+    for (const char* folder : {"src", "kernels"})
+        std::filesystem::copy(source / folder, copy / folder,
+                              std::filesystem::copy_options::recursive);
+    CHECK(check_levels(copy.path()) == 0);
+    const std::pair<const char*, const char*> planted[] = {
+        {"src/core/planted.cpp", "tensor/tensor.hpp"},
+        {"src/nn/planted.hpp", "data/loader.hpp"},  // the same level, another module
+        {"src/nn/planted.hpp", "config/load.hpp"},
+        {"src/train/planted.cpp", "kernels/cpu/backend.hpp"},
+        {"kernels/cpu/planted.cpp", "nn/layer.hpp"},
+        {"src/elsewhere/planted.cpp", "core/error.hpp"},
+    };
+    for (const auto& [file, included] : planted) {
+        INFO(file << " includes " << included);
+        std::filesystem::create_directories((copy.path() / file).parent_path());
+        std::ofstream(copy.path() / file) << "#include \"" << included << "\"\n";
+        CHECK(check_levels(copy.path()) != 0);
+        std::filesystem::remove(copy.path() / file);
+    }
+}

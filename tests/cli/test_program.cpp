@@ -1,0 +1,174 @@
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+#include "support/catch.hpp"
+#include "support/run_program.hpp"
+
+using namespace polytrain::testing;
+
+namespace {
+
+void write(const std::filesystem::path& path, const std::string& text) {
+    std::ofstream(path, std::ios::binary) << text;
+}
+
+std::string quoted(const std::filesystem::path& path) { return "'" + path.string() + "'"; }
+
+constexpr const char* kConfig = R"({
+    "model": {"d_model": 32, "layers": 1, "heads": 2, "context": 16},
+    "data": {"train": [{"path": "TOKENS/train.bin"}],
+             "validation": {"held_out": "TOKENS/validation.bin"}},
+    "train": {"steps": 4, "batch": 4, "micro_batch": 2, "eval_sequences": 6}
+})";
+
+// A prepared text and a config that trains on it.
+struct Project {
+    TempFolder folder;
+    std::filesystem::path config = folder / "run.json";
+
+    Project() {
+        std::string text;
+        for (int i = 0; i < 300; ++i)
+            text += "the quick brown fox jumps over " + std::to_string(i) + " lazy dogs.\n";
+        write(folder / "text.txt", text);
+        std::string json = kConfig;
+        for (size_t at; (at = json.find("TOKENS")) != std::string::npos;)
+            json.replace(at, 6, (folder / "tokens").string());
+        write(config, json);
+    }
+    ProgramResult prepare() const {
+        return run_program("prepare --out " + quoted(folder / "tokens") + " " +
+                           quoted(folder / "text.txt"));
+    }
+};
+
+}  // namespace
+
+TEST_CASE("program: prepare, plan, train, resume, sample") {
+    const Project project;
+    REQUIRE(project.prepare().exit_code == 0);
+
+    const ProgramResult plan = run_program("plan --json " + quoted(project.config));
+    REQUIRE(plan.exit_code == 0);
+    const auto json = nlohmann::json::parse(plan.out);
+    // Embedding and head 2 * 256 * 32, attention 4 * 32^2, feed-forward 2 * 32 * 128, 3 gains.
+    CHECK(json["parameters"] == 2 * 256 * 32 + 4 * 32 * 32 + 2 * 32 * 128 + 3 * 32);
+    CHECK(json["coefficients"] == 4);
+    int64_t parameter_bytes = 0;
+    for (const auto& tensor : json["tensors"])
+        if (tensor["life"] == "parameter") parameter_bytes += tensor["bytes"].get<int64_t>();
+    CHECK(parameter_bytes ==
+          4 * (json["parameters"].get<int64_t>() + json["coefficients"].get<int64_t>()));
+
+    const std::string run = quoted(project.folder / "run");
+    const ProgramResult trained = run_program("train " + quoted(project.config) + " --out " + run);
+    INFO(trained.err);
+    REQUIRE(trained.exit_code == 0);
+    CHECK_THAT(trained.err, ContainsSubstring("step 4/4"));
+    CHECK_THAT(trained.out, ContainsSubstring("step 4, 256 tokens"));
+
+    CHECK(run_program("train " + quoted(project.config) + " --out " + run).exit_code == 73);
+    const ProgramResult resumed = run_program("train " + quoted(project.config) + " --out " + run +
+                                              " --resume auto --set train.steps=6");
+    CHECK(resumed.exit_code == 0);
+    CHECK_THAT(resumed.err, ContainsSubstring("train.steps: 4 -> 6"));
+    CHECK_THAT(resumed.out, ContainsSubstring("step 6, 384 tokens"));
+
+    const ProgramResult sample =
+        run_program("sample " + run + " --prompt 'the ' --tokens 20 --seed 3");
+    CHECK(sample.exit_code == 0);
+    CHECK(sample.out.starts_with("the "));
+    CHECK(sample.out.size() == 4 + 20 + 1);
+    CHECK(sample.out ==
+          run_program("sample " + run + " --prompt 'the ' --tokens 20 --seed 3").out);
+}
+
+TEST_CASE("program: threads come from the config, else from OMP_NUM_THREADS") {
+    const Project project;
+    REQUIRE(project.prepare().exit_code == 0);
+    const auto threads_line = [&](const std::string& environment, const std::string& arguments) {
+        const TempFolder out;
+        const ProgramResult result = run_program("train " + quoted(project.config) + " --out " +
+                                                     quoted(out / "run") + " " + arguments,
+                                                 environment);
+        return result.exit_code == 0 ? result.err.substr(0, result.err.find(';')) : result.err;
+    };
+    CHECK(threads_line("OMP_NUM_THREADS=3", "") == "device cpu, 3 threads");
+    CHECK(threads_line("OMP_NUM_THREADS=3", "--set threads=1") == "device cpu, 1 threads");
+    CHECK_THAT(threads_line("OMP_NUM_THREADS=many", ""), ContainsSubstring("OMP_NUM_THREADS"));
+}
+
+TEST_CASE("program: config mistakes exit 78 with the path, the place and the right name") {
+    const TempFolder folder;
+    struct Mistake {
+        const char* config;
+        std::vector<std::string> says;
+    };
+    const std::string file = (folder / "bad.json").string();
+    const Mistake mistakes[] = {
+        {"{\n  \"model\": {\"d_modle\": 8}\n}", {":2:13", "model.d_modle", "d_model"}},
+        {"{\"train\": {\"steps\": \"ten\"}}", {":1:21", "train.steps", "integer"}},
+        {"{\"optimizer\": {\"beta1\": 1.5}}", {":1:25", "optimizer.beta1", "1.5"}},
+        {"{\"model\": {\"feed_forward\": {\"activation\": \"polynrm\"}}}",
+         {":1:43", "model.feed_forward.activation", "polynorm"}},
+        {"{\"seed\": 1,\n \"train\": {\"steps\" 10}}", {":2:"}},
+        {"{\"extends\": \"nowhere.json\"}", {":1:13", "nowhere.json"}},
+        {"{\"device\": \"cuda\"}", {":1:12", "device", "cuda"}},
+    };
+    for (const Mistake& mistake : mistakes) {
+        INFO(mistake.config);
+        write(file, mistake.config);
+        for (const char* command : {"train ", "plan ", "config show "}) {
+            const ProgramResult result = run_program(command + quoted(file));
+            INFO(result.err);
+            CHECK(result.exit_code == 78);
+            CHECK_THAT(result.err, ContainsSubstring(file));
+            for (const std::string& text : mistake.says)
+                CHECK_THAT(result.err, ContainsSubstring(text));
+        }
+    }
+}
+
+TEST_CASE("program: what is missing or wrong elsewhere has its exit code too") {
+    const Project project;
+    const auto code = [](const std::string& arguments) { return run_program(arguments).exit_code; };
+    const std::string config = quoted(project.config);
+    CHECK(code("") == 2);
+    CHECK(code("trian") == 2);
+    CHECK(code("train") == 2);
+    CHECK(code("--help") == 0);
+    CHECK(code("--version") == 0);
+    CHECK(code("train " + quoted(project.folder / "none.json")) == 66);
+    CHECK(code("train " + config + " --set train.steps") == 2);
+    CHECK(code("train " + config + " --resume sometimes") == 2);
+    CHECK(code("train " + config + " --out " + quoted(project.folder / "run")) == 66);  // no tokens
+    REQUIRE(project.prepare().exit_code == 0);
+    CHECK(code("train " + config + " --out " + quoted(project.folder / "text.txt")) == 73);
+    CHECK(code("train " + config + " --out " + quoted(project.folder / "forced") +
+               " --set ops.force.rms_norm=reference") == 0);
+    CHECK(code("train " + config + " --out " + quoted(project.folder / "forced2") +
+               " --set ops.force.rms_nrm=reference") == 78);
+    CHECK(code("sample " + quoted(project.folder.path())) == 66);
+    CHECK(code("config explain model.d_model") == 0);
+    CHECK(code("config explain model.d_modle") == 2);
+    // One token changed in the file: its hash tells.
+    std::fstream tokens(project.folder.path() / "tokens/train.bin",
+                        std::ios::in | std::ios::out | std::ios::binary);
+    tokens.seekp(100);
+    tokens.put('\x01');
+    tokens.close();
+    CHECK(code("train " + config + " --out " + quoted(project.folder / "run")) == 65);
+}
+
+TEST_CASE("program: POLYTRAIN_TRACE=ops tells each implementation once per shape") {
+    const Project project;
+    REQUIRE(project.prepare().exit_code == 0);
+    const ProgramResult result =
+        run_program("train " + quoted(project.config) + " --out " + quoted(project.folder / "run"),
+                    "POLYTRAIN_TRACE=ops");
+    CHECK(result.exit_code == 0);
+    const std::string line = "activation.forward by cpu: x_NX=f32[32, 128]";
+    const size_t first = result.err.find(line);
+    CHECK(first != std::string::npos);
+    CHECK(result.err.find(line, first + 1) == std::string::npos);
+}

@@ -1,0 +1,76 @@
+#include "train/tiny_run.hpp"
+
+using namespace polytrain;
+using namespace polytrain::testing;
+
+TEST_CASE("training: 1, 2 and 4 threads give the same losses and weights over 20 steps") {
+    for (const char* activation : {"polynorm", "swiglu"}) {
+        RunConfig config = tiny_config();
+        config.model.feed_forward.activation = activation;
+        config.model.feed_forward.gated = activation == std::string("swiglu");
+        const TempFolder folder;
+        for (int threads : {1, 2, 4}) train_with(config, folder / std::to_string(threads), threads);
+        REQUIRE(metrics_of(folder / "1").size() == 20);
+        for (const char* other : {"2", "4"}) {
+            CHECK(metrics_of(folder / "1") == metrics_of(folder / other));
+            CHECK(same_checkpoint(folder.path() / "1/checkpoints/step-20",
+                                  folder.path() / other / "checkpoints/step-20"));
+        }
+    }
+}
+
+TEST_CASE("training: 20 steps equal 10, resume, and 10 more, in every bit") {
+    const RunConfig config = tiny_config();
+    const TempFolder folder;
+    train_with(config, folder / "whole", 2);
+    // A run that was killed after step 13: its last checkpoint is step 10, its metrics go on to 13.
+    train_with(config, folder / "cut", 2);
+    std::filesystem::remove_all(folder.path() / "cut/checkpoints/step-20");
+    {
+        std::ifstream in(folder.path() / "whole/metrics.jsonl");
+        std::ofstream out(folder.path() / "cut/metrics.jsonl");
+        std::string line;
+        for (int i = 0; i < 13 && std::getline(in, line); ++i) out << line << "\n";
+        out << "{\"step\":14,\"tok";  // torn by the kill
+    }
+    const TrainResult result = train_with(config, folder / "cut", 2, true);
+    CHECK(result.step == 20);
+    CHECK(metrics_of(folder / "cut") == metrics_of(folder / "whole"));
+    CHECK(same_checkpoint(folder.path() / "cut/checkpoints/step-20",
+                          folder.path() / "whole/checkpoints/step-20"));
+}
+
+TEST_CASE("training: resume passes over a damaged checkpoint and starts anew without any") {
+    const RunConfig config = tiny_config();
+    const TempFolder folder;
+    train_with(config, folder / "whole", 2);
+    train_with(config, folder / "run", 2);
+    const auto weights = folder.path() / "run/checkpoints/step-20/weights.safetensors";
+    {
+        std::fstream file(weights, std::ios::in | std::ios::out | std::ios::binary);
+        file.seekp(-5, std::ios::end);
+        file.put('\x55');
+    }
+    CHECK_THROWS_AS(Checkpoint::open(weights.parent_path()), Error);
+    std::filesystem::rename(weights.parent_path(), folder.path() / "run/checkpoints/step-19");
+    train_with(config, folder / "run", 2, true);
+    CHECK(same_checkpoint(folder.path() / "run/checkpoints/step-20",
+                          folder.path() / "whole/checkpoints/step-20"));
+
+    train_with(config, folder / "fresh", 2, true);  // resume of nothing: a new run
+    CHECK(metrics_of(folder / "fresh") == metrics_of(folder / "whole"));
+}
+
+TEST_CASE("training: micro-batches change the sum's order, not the result") {
+    RunConfig config = tiny_config();
+    const TempFolder folder;
+    train_with(config, folder / "a", 2);
+    config.train.micro_batch = 6;
+    train_with(config, folder / "b", 2);
+    const auto a = metrics_of(folder / "a"), b = metrics_of(folder / "b");
+    for (size_t i = 0; i < a.size(); ++i) {
+        CHECK(a[i]["loss"].get<double>() == Approx(b[i]["loss"].get<double>()).epsilon(1e-4));
+        CHECK(a[i]["grad_norm"].get<double>() ==
+              Approx(b[i]["grad_norm"].get<double>()).epsilon(1e-2));
+    }
+}
