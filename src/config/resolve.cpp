@@ -53,8 +53,8 @@ class Resolver {
                   "width",
                   model.d_model, model.heads, width);
         if (model.heads % model.kv_heads != 0)
-            blame({"model.kv_heads"}, "{} kv_heads don't divide {} heads",
-                  model.kv_heads, model.heads);
+            blame({"model.kv_heads"}, "{} kv_heads don't divide {} heads", model.kv_heads,
+                  model.heads);
     }
 
     void resolve_feed_forward() {
@@ -74,8 +74,8 @@ class Resolver {
         if (info->has_order() &&
             (feed_forward.order < info->min_order || feed_forward.order > info->max_order))
             blame({"model.feed_forward.order", "model.feed_forward.activation"},
-                  "order {} is out of range; {} has orders {} to {}", feed_forward.order, info->name,
-                  info->min_order, info->max_order);
+                  "order {} is out of range; {} has orders {} to {}", feed_forward.order,
+                  info->name, info->min_order, info->max_order);
         if (feed_forward.hidden == 0)
             feed_forward.hidden =
                 feed_forward.gated ? round_up(ceil_div(8 * config_.model.d_model, 3), kHiddenUnit)
@@ -114,8 +114,8 @@ class Resolver {
                 "above 0");
         if (train.micro_batch == 0) train.micro_batch = train.batch;
         if (train.batch % train.micro_batch != 0)
-            blame({"train.micro_batch"}, "{} doesn't divide batch {}",
-                  train.micro_batch, train.batch);
+            blame({"train.micro_batch"}, "{} doesn't divide batch {}", train.micro_batch,
+                  train.batch);
         const int64_t warmup = config_.optimizer.schedule.warmup_steps;
         if (train.steps > 0 && warmup > train.steps)
             blame({"optimizer.schedule.warmup_steps"}, "{} is more than train.steps, {}", warmup,
