@@ -3,6 +3,7 @@
 
 #include "support/catch.hpp"
 #include "support/run_program.hpp"
+#include "support/temp_folder.hpp"
 
 using namespace polytrain::testing;
 
@@ -104,7 +105,7 @@ TEST_CASE("program: config mistakes exit 78 with the path, the place and the rig
         const char* config;
         std::vector<std::string> says;
     };
-    const std::string file = (folder / "bad.json").string();
+    const std::filesystem::path file = folder / "bad.json";
     const Mistake mistakes[] = {
         {"{\n  \"model\": {\"d_modle\": 8}\n}", {":2:13", "model.d_modle", "d_model"}},
         {"{\"train\": {\"steps\": \"ten\"}}", {":1:21", "train.steps", "integer"}},
@@ -118,11 +119,11 @@ TEST_CASE("program: config mistakes exit 78 with the path, the place and the rig
     for (const Mistake& mistake : mistakes) {
         INFO(mistake.config);
         write(file, mistake.config);
-        for (const char* command : {"train ", "plan ", "config show "}) {
+        for (const std::string command : {"train ", "plan ", "config show "}) {
             const ProgramResult result = run_program(command + quoted(file));
             INFO(result.err);
             CHECK(result.exit_code == 78);
-            CHECK_THAT(result.err, ContainsSubstring(file));
+            CHECK_THAT(result.err, ContainsSubstring(file.string()));
             for (const std::string& text : mistake.says)
                 CHECK_THAT(result.err, ContainsSubstring(text));
         }
