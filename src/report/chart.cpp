@@ -10,9 +10,9 @@
 namespace polytrain {
 namespace {
 
-// In units of the view box; one unit is one pixel on a screen as wide as the chart.
-constexpr double kWidth = 760, kHeight = 420;
-constexpr double kLeft = 62, kRight = 748, kTop = 12, kBottom = 372;
+// In units of the view box: about pixels on a phone, more than a pixel on a wide screen.
+constexpr double kWidth = 480, kHeight = 320;
+constexpr double kLeft = 50, kRight = 470, kTop = 10, kBottom = 272;
 
 struct Range {
     double low = std::numeric_limits<double>::infinity();
@@ -23,7 +23,7 @@ struct Range {
     }
 };
 
-// The mean point of each pixel column that has points.
+// The mean point of each column, a unit wide, that has points.
 std::vector<Curve::Point> averaged(const std::vector<Curve::Point>& points, double x_max) {
     std::vector<Curve::Point> means;
     for (size_t i = 0; i < points.size();) {
@@ -122,11 +122,11 @@ std::string svg_chart(const std::vector<Curve>& curves, const std::string& x_lab
                                   kWidth, kHeight, escape_html(y_label + " over " + x_label));
     for (const double tick : nice_ticks(y.low, y.high, 6)) {
         svg += line(kLeft, at_y(tick), kRight, at_y(tick));
-        svg += text_at(kLeft - 8, at_y(tick) + 5, "end", fmt::format("{:.6g}", tick));
+        svg += text_at(kLeft - 8, at_y(tick) + 4, "end", fmt::format("{:.6g}", tick));
     }
     for (const double tick : nice_ticks(0, x_max, 6)) {
         svg += line(at_x(tick), kTop, at_x(tick), kBottom);
-        svg += text_at(at_x(tick), kBottom + 20, "middle", short_number(tick));
+        svg += text_at(at_x(tick), kBottom + 17, "middle", short_number(tick));
     }
     svg += text_at((kLeft + kRight) / 2, kHeight - 8, "middle", x_label);
     for (size_t i = 0; i < curves.size(); ++i) {
@@ -135,7 +135,7 @@ std::string svg_chart(const std::vector<Curve>& curves, const std::string& x_lab
             points += fmt::format("{:.1f},{:.1f} ", at_x(point.x), at_y(point.y));
         svg += fmt::format("<polyline points=\"{}\" stroke=\"{}\"/>\n", points, curves[i].color);
         if (drawn[i].size() == 1)  // a line of one point shows nothing
-            svg += fmt::format("<circle cx=\"{:.1f}\" cy=\"{:.1f}\" r=\"3\" fill=\"{}\"/>\n",
+            svg += fmt::format("<circle cx=\"{:.1f}\" cy=\"{:.1f}\" r=\"2.5\" fill=\"{}\"/>\n",
                                at_x(drawn[i][0].x), at_y(drawn[i][0].y), curves[i].color);
     }
     return svg + "</svg>\n";

@@ -25,7 +25,7 @@ std::string short_number(double value);
 std::vector<double> nice_ticks(double low, double high, int count);
 
 // Curves over a common x axis that begins at 0, as an <svg> element that is as wide as its place.
-// Points that fall on the same pixel column are drawn as their mean.
+// Points that fall on the same column of 1/480 of the width are drawn as their mean.
 std::string svg_chart(const std::vector<Curve>& curves, const std::string& x_label,
                       const std::string& y_label);
 

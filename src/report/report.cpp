@@ -26,10 +26,11 @@ constexpr std::string_view kHead = R"(<!DOCTYPE html>
 <title>PolyTrain report</title>
 <style>
 body { font: 16px/1.4 sans-serif; max-width: 60em; margin: 0 auto; padding: 0 1em; color: #222; }
-svg { width: 100%; height: auto; display: block; }
+svg { width: 100%; max-width: 720px; height: auto; display: block; }
 svg text { font-size: 14px; fill: #444; }
+@media (min-width: 640px) { svg text { font-size: 10px; } }
 svg .grid { stroke: #ddd; }
-svg polyline { fill: none; stroke-width: 2; stroke-linejoin: round; }
+svg polyline { fill: none; stroke-width: 1.5; stroke-linejoin: round; }
 .legend span { display: inline-block; margin-right: 1.5em; }
 .legend i { display: inline-block; width: 1.2em; height: 0.25em; margin-right: 0.4em;
             vertical-align: middle; }

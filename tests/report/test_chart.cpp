@@ -39,20 +39,20 @@ TEST_CASE("numbers for people") {
     CHECK(short_number(5e15) == "5000T");
 }
 
-TEST_CASE("a chart puts points where they belong, and fewer of them than pixels") {
+TEST_CASE("a chart puts points where they belong, and no more of them than columns") {
     Curve line{"line", "red", {}};
     for (int i = 0; i <= 100000; ++i)
         line.points.push_back({static_cast<double>(i), 100000.0 - i + (i % 2 == 0 ? 50 : -50)});
     const std::string svg =
         svg_chart({line, {"one", "blue", {{50000, 50000}}}, {"none", "g", {}}}, "tokens", "loss");
     const auto points = polyline(svg, 0);
-    CHECK(points.size() < 760);
-    CHECK(points.size() > 600);
+    CHECK(points.size() < 480);
+    CHECK(points.size() > 400);
     for (size_t i = 0; i < points.size(); ++i) {
-        CHECK(points[i].first >= 62);
-        CHECK(points[i].first <= 748);
-        CHECK(points[i].second >= 12);
-        CHECK(points[i].second <= 372);
+        CHECK(points[i].first >= 50);
+        CHECK(points[i].first <= 470);
+        CHECK(points[i].second >= 10);
+        CHECK(points[i].second <= 272);
         if (i > 0) {
             CHECK(points[i].first > points[i - 1].first);
             CHECK(points[i].second > points[i - 1].second - 0.2);  // loss falls: down the page
@@ -60,8 +60,8 @@ TEST_CASE("a chart puts points where they belong, and fewer of them than pixels"
     }
     const auto one = polyline(svg, 1);
     REQUIRE(one.size() == 1);
-    CHECK(one[0].first == Approx(62 + 686 / 2.0));
-    CHECK(one[0].second == Approx(192).margin(2));
+    CHECK(one[0].first == Approx(50 + 420 / 2.0));
+    CHECK(one[0].second == Approx(141).margin(2));
     CHECK(svg.find("<circle") != std::string::npos);
     CHECK(polyline(svg, 2).empty());
 }
