@@ -1,0 +1,34 @@
+#include "app/command_report.hpp"
+
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "report/report.hpp"
+
+namespace polytrain {
+namespace {
+
+void run(const CLI::App& command) {
+    const auto names = command["RUN"]->as<std::vector<std::string>>();
+    const auto out = command["--out"]->as<std::string>();
+    write_report({names.begin(), names.end()}, out);
+    fmt::print("{}\n", out);
+}
+
+}  // namespace
+
+void add_report_command(CLI::App& app) {
+    CLI::App* command = app.add_subcommand("report", "Write an HTML page about runs");
+    command->add_option("--out", "The HTML file")->required();
+    command->add_option("RUN", "Run folders, each with metrics.jsonl and config.json")
+        ->required()
+        ->expected(1, -1)
+        ->allow_extra_args();
+    command->callback([command] { run(*command); });
+}
+
+}  // namespace polytrain

@@ -1,0 +1,34 @@
+#pragma once
+// What a run's folder tells about it: metrics.jsonl, one JSON object per optimizer step, and
+// config.json, the resolved config.
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace polytrain {
+
+// One line of metrics.jsonl. Other keys than these are ignored.
+struct MetricsRecord {
+    int64_t step = 0;
+    int64_t tokens = 0;  // trained on so far
+    double loss = 0;
+    std::optional<double> tokens_per_s;
+    std::optional<double> val_loss;  // where the run evaluated
+};
+
+struct RunMetrics {
+    std::string name;                           // of the run's folder
+    std::vector<MetricsRecord> records;         // by ascending step
+    std::map<std::string, std::string> config;  // dotted key -> value, as in config.json
+};
+
+// Reads a run's folder. Steps that a resumed run did again count as it did them last. A last line
+// that was torn by a kill is skipped with a warning. Missing file: exit 66; malformed line or no
+// line at all: exit 65 with file:line.
+RunMetrics read_run(const std::filesystem::path& run_folder);
+
+}  // namespace polytrain
