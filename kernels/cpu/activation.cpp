@@ -75,8 +75,7 @@ struct PolynomialRow {
     const float* a;
     int64_t width;
 
-    HWY_INLINE void forward(const float* HWY_RESTRICT x, float* HWY_RESTRICT y,
-                            float* rstd) const {
+    HWY_INLINE void forward(const float* HWY_RESTRICT x, float* HWY_RESTRICT y, float* rstd) const {
         Lanes squares[kOrder];
         for (Lanes& sum : squares) sum = zero_lanes();
         for_lanes(width, [&](auto lanes, int64_t j) HWY_ATTR {
@@ -141,7 +140,7 @@ struct PolynomialRow {
         });
     }
 
- private:
+  private:
     HWY_INLINE void fold(const float* rstd, Lanes* c) const {
         c[0] = Lanes(a[0]);
         for (int i = 1; i <= kOrder; ++i) c[i] = Lanes(a[i] * rstd[i - 1]);

@@ -105,11 +105,13 @@ HWY_INLINE void product_columns(int64_t rows, int64_t inner, Strided a, const fl
                                 int64_t b_row, float* c, int64_t c_row, bool add) {
     int64_t r = 0;
     for (; r + 4 <= rows; r += 4)
-        product_block<4, kVectors>(inner, {a.data + r * a.row_stride, a.row_stride, a.column_stride},
-                                   b, b_row, c + r * c_row, c_row, add);
+        product_block<4, kVectors>(inner,
+                                   {a.data + r * a.row_stride, a.row_stride, a.column_stride}, b,
+                                   b_row, c + r * c_row, c_row, add);
     for (; r < rows; ++r)
-        product_block<1, kVectors>(inner, {a.data + r * a.row_stride, a.row_stride, a.column_stride},
-                                   b, b_row, c + r * c_row, c_row, add);
+        product_block<1, kVectors>(inner,
+                                   {a.data + r * a.row_stride, a.row_stride, a.column_stride}, b,
+                                   b_row, c + r * c_row, c_row, add);
 }
 
 // c[rows, columns] = a[rows, inner] b[inner, columns], or added to c. Columns: whole vectors.

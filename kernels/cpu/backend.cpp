@@ -13,7 +13,7 @@ namespace polytrain {
 namespace {
 
 class CpuBackend final : public Backend {
- public:
+  public:
     explicit CpuBackend(int threads) : pool_(threads) {}
 
     Device device() const override { return {DeviceType::kCpu, 0}; }
@@ -49,7 +49,7 @@ class CpuBackend final : public Backend {
         register_reference_ops(table);
     }
 
- private:
+  private:
     static size_t mapped(size_t bytes) { return bytes == 0 ? 1 : bytes; }
 
     ThreadPool pool_;

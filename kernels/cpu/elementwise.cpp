@@ -48,7 +48,9 @@ namespace {
 HWY_EXPORT(AddRange);
 HWY_EXPORT(SumRange);
 
-Partition flat_parts(const Tensor& x) { return {x.elements(), 4 * kPartElements}; }
+Partition flat_parts(const Tensor& x) {
+    return {x.elements(), 4 * kPartElements};
+}
 
 }  // namespace
 
@@ -65,8 +67,7 @@ void register_elementwise(OpTable& table, ThreadPool& pool) {
             const Partition range = flat_parts(op.x);
             auto* sums = static_cast<double*>(op.scratch.data);  // [parts]
             pool.run(range.parts(), [&](int64_t part, int) {
-                sums[part] =
-                    HWY_DYNAMIC_DISPATCH(SumRange)(op, range.begin(part), range.end(part));
+                sums[part] = HWY_DYNAMIC_DISPATCH(SumRange)(op, range.begin(part), range.end(part));
             });
             double total = 0;
             for (int64_t part = 0; part < range.parts(); ++part) total += sums[part];

@@ -29,21 +29,35 @@ struct Lanes {
     HWY_INLINE explicit Lanes(double value) : Lanes(static_cast<float>(value)) {}
 };
 
-HWY_INLINE Lanes operator+(Lanes a, Lanes b) { return Lanes(hn::Add(a.v, b.v)); }
-HWY_INLINE Lanes operator-(Lanes a, Lanes b) { return Lanes(hn::Sub(a.v, b.v)); }
-HWY_INLINE Lanes operator*(Lanes a, Lanes b) { return Lanes(hn::Mul(a.v, b.v)); }
-HWY_INLINE Lanes operator/(Lanes a, Lanes b) { return Lanes(hn::Div(a.v, b.v)); }
+HWY_INLINE Lanes operator+(Lanes a, Lanes b) {
+    return Lanes(hn::Add(a.v, b.v));
+}
+HWY_INLINE Lanes operator-(Lanes a, Lanes b) {
+    return Lanes(hn::Sub(a.v, b.v));
+}
+HWY_INLINE Lanes operator*(Lanes a, Lanes b) {
+    return Lanes(hn::Mul(a.v, b.v));
+}
+HWY_INLINE Lanes operator/(Lanes a, Lanes b) {
+    return Lanes(hn::Div(a.v, b.v));
+}
 // a b + c, fused where the processor can.
 HWY_INLINE Lanes multiply_add(Lanes a, Lanes b, Lanes c) {
     return Lanes(hn::MulAdd(a.v, b.v, c.v));
 }
 
-HWY_INLINE Lanes max_of(Lanes a, Lanes b) { return Lanes(hn::Max(a.v, b.v)); }
-HWY_INLINE Lanes min_of(Lanes a, Lanes b) { return Lanes(hn::Min(a.v, b.v)); }
+HWY_INLINE Lanes max_of(Lanes a, Lanes b) {
+    return Lanes(hn::Max(a.v, b.v));
+}
+HWY_INLINE Lanes min_of(Lanes a, Lanes b) {
+    return Lanes(hn::Min(a.v, b.v));
+}
 HWY_INLINE Lanes if_positive(Lanes x, Lanes a, Lanes b) {
     return Lanes(hn::IfThenElse(hn::Gt(x.v, hn::Zero(LaneTag())), a.v, b.v));
 }
-HWY_INLINE Lanes sqrt_of(Lanes x) { return Lanes(hn::Sqrt(x.v)); }
+HWY_INLINE Lanes sqrt_of(Lanes x) {
+    return Lanes(hn::Sqrt(x.v));
+}
 // Clamped to where the result is a finite normal number: at most 1.65e38.
 HWY_INLINE Lanes exp_of(Lanes x) {
     return Lanes(hn::Exp(LaneTag(), min_of(x, Lanes(88.0f)).v));
@@ -52,8 +66,8 @@ HWY_INLINE Lanes exp_of(Lanes x) {
 // erfc(z) = exp(-z^2) t Q(t), t = 1 / (z + 2), for z >= 0, and erfc(-z) = 2 - erfc(z). Q was fitted
 // by least squares at Chebyshev nodes over z in [0, 10]: relative error 2.2e-8.
 HWY_INLINE Lanes erfc_of(Lanes z) {
-    constexpr float kQ[] = {0.564125765f, 1.13157606f,   1.90630584f, 3.63912832f,   -3.34491133f,
-                            27.7857201f,  -87.9418616f,  113.35965f,  -66.3623921f, 13.8594806f};
+    constexpr float kQ[] = {0.564125765f, 1.13157606f,  1.90630584f, 3.63912832f,  -3.34491133f,
+                            27.7857201f,  -87.9418616f, 113.35965f,  -66.3623921f, 13.8594806f};
     const Lanes size = min_of(Lanes(hn::Abs(z.v)), Lanes(10.0f));
     const Lanes t = Lanes(1.0f) / (size + Lanes(2.0f));
     Lanes q(kQ[9]);
@@ -62,16 +76,29 @@ HWY_INLINE Lanes erfc_of(Lanes z) {
     return if_positive(Lanes(0.0f) - z, Lanes(2.0f) - upper, upper);
 }
 
-HWY_INLINE Lanes zero_lanes() { return Lanes(hn::Zero(LaneTag())); }
-HWY_INLINE int64_t lane_count() { return static_cast<int64_t>(hn::Lanes(LaneTag())); }
-HWY_INLINE Lanes load(const float* from) { return Lanes(hn::LoadU(LaneTag(), from)); }
-HWY_INLINE void store(Lanes x, float* to) { hn::StoreU(x.v, LaneTag(), to); }
-HWY_INLINE float sum_of(Lanes x) { return hn::GetLane(hn::SumOfLanes(LaneTag(), x.v)); }
-HWY_INLINE float max_across(Lanes x) { return hn::GetLane(hn::MaxOfLanes(LaneTag(), x.v)); }
+HWY_INLINE Lanes zero_lanes() {
+    return Lanes(hn::Zero(LaneTag()));
+}
+HWY_INLINE int64_t lane_count() {
+    return static_cast<int64_t>(hn::Lanes(LaneTag()));
+}
+HWY_INLINE Lanes load(const float* from) {
+    return Lanes(hn::LoadU(LaneTag(), from));
+}
+HWY_INLINE void store(Lanes x, float* to) {
+    hn::StoreU(x.v, LaneTag(), to);
+}
+HWY_INLINE float sum_of(Lanes x) {
+    return hn::GetLane(hn::SumOfLanes(LaneTag(), x.v));
+}
+HWY_INLINE float max_across(Lanes x) {
+    return hn::GetLane(hn::MaxOfLanes(LaneTag(), x.v));
+}
 
 // The end of a row: `count` lanes < lane_count(), the others read as 0 and are not written.
 HWY_INLINE Lanes load_part(const float* from, int64_t count) {
-    return Lanes(hn::MaskedLoad(hn::FirstN(LaneTag(), static_cast<size_t>(count)), LaneTag(), from));
+    return Lanes(
+        hn::MaskedLoad(hn::FirstN(LaneTag(), static_cast<size_t>(count)), LaneTag(), from));
 }
 HWY_INLINE void store_part(Lanes x, float* to, int64_t count) {
     hn::BlendedStore(x.v, hn::FirstN(LaneTag(), static_cast<size_t>(count)), LaneTag(), to);

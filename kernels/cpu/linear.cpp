@@ -70,7 +70,7 @@ void use_one_thread() {
 }
 
 class Products {
- public:
+  public:
     explicit Products(ThreadPool& pool) : pool_(pool), engine_(dnnl::engine::kind::cpu, 0) {
         for (int i = 0; i < pool.threads(); ++i) streams_.emplace_back(engine_);
     }
@@ -90,18 +90,17 @@ class Products {
             const int64_t r = grid.rows.begin(row), c = grid.columns.begin(column);
             const Primitive& tile =
                 primitive(p, grid.rows.end(row) - r, grid.columns.end(column) - c);
-            auto* scratchpad = static_cast<std::byte*>(scratch.data) +
-                               static_cast<size_t>(thread) * bytes;
-            tile.primitive.execute(
-                streams_[static_cast<size_t>(thread)],
-                {{DNNL_ARG_SRC, {tile.a, engine_, p.a.at(r, 0)}},
-                 {DNNL_ARG_WEIGHTS, {tile.b, engine_, p.b.at(0, c)}},
-                 {DNNL_ARG_DST, {tile.c, engine_, p.c.at(r, c)}},
-                 {DNNL_ARG_SCRATCHPAD, {tile.scratchpad, engine_, scratchpad}}});
+            auto* scratchpad =
+                static_cast<std::byte*>(scratch.data) + static_cast<size_t>(thread) * bytes;
+            tile.primitive.execute(streams_[static_cast<size_t>(thread)],
+                                   {{DNNL_ARG_SRC, {tile.a, engine_, p.a.at(r, 0)}},
+                                    {DNNL_ARG_WEIGHTS, {tile.b, engine_, p.b.at(0, c)}},
+                                    {DNNL_ARG_DST, {tile.c, engine_, p.c.at(r, c)}},
+                                    {DNNL_ARG_SCRATCHPAD, {tile.scratchpad, engine_, scratchpad}}});
         });
     }
 
- private:
+  private:
     // Bytes of oneDNN's scratchpad for the largest tile, rounded up to a cache line.
     size_t per_thread_bytes(const Product& p) {
         if (p.rows == 0 || p.columns == 0 || p.inner == 0) return 0;
@@ -116,15 +115,9 @@ class Products {
     }
 
     const Primitive& primitive(const Product& p, int64_t rows, int64_t columns) {
-        const PrimitiveKey key{rows,
-                               columns,
-                               p.inner,
-                               p.a.row_stride,
-                               p.a.column_stride,
-                               p.b.row_stride,
-                               p.b.column_stride,
-                               p.c.row_stride,
-                               p.add};
+        const PrimitiveKey key{
+            rows,           columns,           p.inner,        p.a.row_stride, p.a.column_stride,
+            p.b.row_stride, p.b.column_stride, p.c.row_stride, p.add};
         std::lock_guard lock(mutex_);
         const auto found = primitives_.find(key);
         if (found != primitives_.end()) return *found->second;
@@ -172,20 +165,25 @@ class Products {
 };
 
 // Null data is fine: scratch is planned before there is memory.
-float* pointer(const Tensor& x) { return x.present() ? x.as<float>() : nullptr; }
+float* pointer(const Tensor& x) {
+    return x.present() ? x.as<float>() : nullptr;
+}
 
 Product product_of(const LinearForward& op) {
     const int64_t in = op.x_NI.dim(1), out = op.w_OI.dim(0);
-    return {op.x_NI.dim(0),           out,
-            in,                       {pointer(op.x_NI), in, 1},
-            {pointer(op.w_OI), 1, in}, {pointer(op.y_NO), out, 1}};
+    return {op.x_NI.dim(0),
+            out,
+            in,
+            {pointer(op.x_NI), in, 1},
+            {pointer(op.w_OI), 1, in},
+            {pointer(op.y_NO), out, 1}};
 }
 
 Product product_of(const LinearBackwardInput& op) {
     const int64_t in = op.w_OI.dim(1), out = op.w_OI.dim(0);
-    return {op.dy_NO.dim(0),          in,
-            out,                      {pointer(op.dy_NO), out, 1},
-            {pointer(op.w_OI), in, 1}, {pointer(op.dx_NI), in, 1}};
+    return {
+        op.dy_NO.dim(0),           in, out, {pointer(op.dy_NO), out, 1}, {pointer(op.w_OI), in, 1},
+        {pointer(op.dx_NI), in, 1}};
 }
 
 Product product_of(const LinearBackwardWeight& op) {
@@ -203,9 +201,7 @@ template <class Op>
 void add_products(OpTable& table, Tensor Op::*storage, const std::shared_ptr<Products>& products) {
     Implementation<Op> implementation;
     implementation.name = "onednn";
-    implementation.applies = [storage](const Op& op) {
-        return (op.*storage).dtype == DType::kF32;
-    };
+    implementation.applies = [storage](const Op& op) { return (op.*storage).dtype == DType::kF32; };
     implementation.run = [products](const Op& op, const Stream&) {
         products->run(product_of(op), op.scratch);
     };

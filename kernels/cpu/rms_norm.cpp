@@ -28,8 +28,8 @@ void RmsNormForwardRows(const RmsNormForward& op, int64_t begin, int64_t end) {
             squares = multiply_add(value, value, squares);
         });
         const auto rstd = static_cast<float>(
-            1 / std::sqrt(static_cast<double>(sum_of(squares)) / static_cast<double>(width) +
-                          op.eps));
+            1 /
+            std::sqrt(static_cast<double>(sum_of(squares)) / static_cast<double>(width) + op.eps));
         op.rstd_N.as<float>()[n] = rstd;
         for_lanes(width, [&](auto lanes, int64_t c) HWY_ATTR {
             lanes.write(lanes.read(x + c) * Lanes(rstd) * lanes.read(gain + c), y + c);
@@ -84,7 +84,9 @@ HWY_EXPORT(RmsNormForwardRows);
 HWY_EXPORT(RmsNormBackwardRows);
 HWY_EXPORT(AddPartSums);
 
-Partition parts_of(const Tensor& x_NC) { return row_parts(x_NC.dim(0), x_NC.dim(1)); }
+Partition parts_of(const Tensor& x_NC) {
+    return row_parts(x_NC.dim(0), x_NC.dim(1));
+}
 
 void backward(const RmsNormBackward& op, ThreadPool& pool) {
     const int64_t width = op.x_NC.dim(1);
@@ -98,8 +100,7 @@ void backward(const RmsNormBackward& op, ThreadPool& pool) {
     const Partition columns{width, 256};
     pool.run(columns.parts(), [&](int64_t part, int) {
         HWY_DYNAMIC_DISPATCH(AddPartSums)
-        (sums, rows.parts(), width, columns.begin(part), columns.end(part),
-         op.dgain_C.as<float>());
+        (sums, rows.parts(), width, columns.begin(part), columns.end(part), op.dgain_C.as<float>());
     });
 }
 

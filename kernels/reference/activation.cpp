@@ -66,8 +66,8 @@ struct RowFunction {
                 for (int i = 1; i <= a.order; ++i) {
                     const double s = rstd[i - 1];
                     db += i * a[i] * s *
-                          (g[j] * power(b, i - 1) - s * s * dots[i] * power(b, 2 * i - 1) /
-                                                        static_cast<double>(width));
+                          (g[j] * power(b, i - 1) -
+                           s * s * dots[i] * power(b, 2 * i - 1) / static_cast<double>(width));
                 }
                 dx[j] = db * A::d_base(x[j]);
             }

@@ -58,8 +58,8 @@ void forward(const AttentionForward& op, T) {
             for (int64_t d = 0; d < width; ++d) {
                 double y = 0;
                 for (int64_t j = first; j <= n; ++j)
-                    y += std::exp(scores[static_cast<size_t>(j - first)] - lse) *
-                         load(x.v(j, h)[d]);
+                    y +=
+                        std::exp(scores[static_cast<size_t>(j - first)] - lse) * load(x.v(j, h)[d]);
                 store(op.y_NQ.as<T>()[(n * op.heads + h) * width + d], y);
             }
         }
@@ -72,9 +72,7 @@ void backward(const AttentionBackward& op, T) {
     const double scale = 1 / std::sqrt(static_cast<double>(width));
     // Several heads add to one key or value: sum in double, round once.
     std::vector<double> sums(static_cast<size_t>(op.dqkv_NP.elements()));
-    const auto at = [&](T* element) {
-        return sums.begin() + (element - op.qkv_NP.as<T>());
-    };
+    const auto at = [&](T* element) { return sums.begin() + (element - op.qkv_NP.as<T>()); };
     for (int64_t n = 0; n < op.y_NQ.dim(0); ++n)
         for (int64_t h = 0; h < op.heads; ++h) {
             const T* y = op.y_NQ.as<T>() + (n * op.heads + h) * width;

@@ -35,8 +35,7 @@ void backward(const RmsNormBackward& op, T) {
         T* dx = op.dx_NC.as<T>() + n * width;
         const double rstd = load(op.rstd_N.as<Acc<T>>()[n]);
         double dot = 0;
-        for (int64_t c = 0; c < width; ++c)
-            dot += load(dy[c]) * load(gain[c]) * load(x[c]) * rstd;
+        for (int64_t c = 0; c < width; ++c) dot += load(dy[c]) * load(gain[c]) * load(x[c]) * rstd;
         const double mean = dot / static_cast<double>(width);
         for (int64_t c = 0; c < width; ++c) {
             const double xhat = load(x[c]) * rstd, g = load(dy[c]);

@@ -25,10 +25,14 @@ using Acc = typename AccumulatorOf<T>::Type;
 template <class F>
 void with_storage(DType dtype, F&& f) {
     switch (dtype) {
-        case DType::kF64: return f(double{});
-        case DType::kF32: return f(float{});
-        case DType::kBf16: return f(Bf16{});
-        default: PT_CHECK(false, "storage type {}", name_of(dtype));
+        case DType::kF64:
+            return f(double{});
+        case DType::kF32:
+            return f(float{});
+        case DType::kBf16:
+            return f(Bf16{});
+        default:
+            PT_CHECK(false, "storage type {}", name_of(dtype));
     }
 }
 

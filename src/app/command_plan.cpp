@@ -53,11 +53,12 @@ void run(const Arguments& arguments) {
         fmt::print("{}\n", json.dump(2));
         return;
     }
-    fmt::print("parameters       {}\ncoefficients     {}\nFLOPs per token  {:.4g}\n"
-               "tokens per step  {}\n\n{}",
-               json["parameters"].get<int64_t>(), json["coefficients"].get<int64_t>(),
-               json["flops_per_token"].get<double>(), json["tokens_per_step"].get<int64_t>(),
-               plan.memory.table());
+    fmt::print(
+        "parameters       {}\ncoefficients     {}\nFLOPs per token  {:.4g}\n"
+        "tokens per step  {}\n\n{}",
+        json["parameters"].get<int64_t>(), json["coefficients"].get<int64_t>(),
+        json["flops_per_token"].get<double>(), json["tokens_per_step"].get<int64_t>(),
+        plan.memory.table());
 }
 
 }  // namespace

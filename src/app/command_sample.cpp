@@ -23,9 +23,8 @@ struct Arguments {
 
 void run(const Arguments& arguments) {
     const std::filesystem::path folder = arguments.run;
-    const RunConfig config = parse_config_text(read_file(folder / "config.json"),
-                                               (folder / "config.json").string(),
-                                               activation_catalog());
+    const RunConfig config = parse_config_text(
+        read_file(folder / "config.json"), (folder / "config.json").string(), activation_catalog());
     std::vector<PassedOver> passed_over;
     const auto checkpoint = newest_checkpoint(folder, passed_over);
     for (const PassedOver& other : passed_over)

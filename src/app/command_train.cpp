@@ -23,10 +23,9 @@ void run(const Arguments& arguments) {
         load_config(arguments.config, arguments.overrides, activation_catalog());
     TrainOptions options;
     options.resume = arguments.resume == "auto";
-    options.run_folder =
-        arguments.out.empty()
-            ? std::filesystem::path("runs") / std::filesystem::path(arguments.config).stem()
-            : std::filesystem::path(arguments.out);
+    options.run_folder = arguments.out.empty() ? std::filesystem::path("runs") /
+                                                     std::filesystem::path(arguments.config).stem()
+                                               : std::filesystem::path(arguments.out);
     log::info("device cpu, {} threads; run folder {}", thread_count(config),
               options.run_folder.string());
     const auto runtime = make_runtime(config);

@@ -8,6 +8,7 @@
 #include "app/command_config.hpp"
 #include "app/command_plan.hpp"
 #include "app/command_prepare.hpp"
+#include "app/command_report.hpp"
 #include "app/command_sample.hpp"
 #include "app/command_train.hpp"
 #include "app/runtime.hpp"
@@ -26,6 +27,7 @@ int run(int argc, char** argv) {
     add_train_command(app);
     add_plan_command(app);
     add_sample_command(app);
+    add_report_command(app);
     add_config_command(app, activation_catalog);
     try {
         app.parse(argc, argv);

@@ -15,7 +15,11 @@ inline std::optional<int64_t> checked_product(std::initializer_list<int64_t> fac
     return product;
 }
 
-constexpr int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
-constexpr int64_t round_up(int64_t a, int64_t unit) { return ceil_div(a, unit) * unit; }
+constexpr int64_t ceil_div(int64_t a, int64_t b) {
+    return (a + b - 1) / b;
+}
+constexpr int64_t round_up(int64_t a, int64_t unit) {
+    return ceil_div(a, unit) * unit;
+}
 
 }  // namespace polytrain

@@ -26,16 +26,16 @@ enum class ExitCode : int {
 };
 
 class Error : public std::runtime_error {
- public:
+  public:
     Error(ExitCode code, const std::string& message) : std::runtime_error(message), code_(code) {}
     ExitCode code() const { return code_; }
 
- private:
+  private:
     ExitCode code_;
 };
 
 class InternalError : public Error {
- public:
+  public:
     explicit InternalError(const std::string& message) : Error(ExitCode::kInternal, message) {}
 };
 
@@ -56,9 +56,9 @@ namespace detail {
 }  // namespace polytrain
 
 // A condition that only a bug in PolyTrain can break; always on. The message is a fmt format.
-#define PT_CHECK(condition, ...)                                                      \
-    do {                                                                              \
-        if (!(condition)) [[unlikely]]                                                \
-            ::polytrain::detail::check_failed(__FILE__, __LINE__, #condition,         \
-                                              ::fmt::format(__VA_ARGS__));            \
+#define PT_CHECK(condition, ...)                                              \
+    do {                                                                      \
+        if (!(condition)) [[unlikely]]                                        \
+            ::polytrain::detail::check_failed(__FILE__, __LINE__, #condition, \
+                                              ::fmt::format(__VA_ARGS__));    \
     } while (false)

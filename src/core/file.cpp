@@ -43,8 +43,8 @@ ExitCode write_failure(int error) {
 
 void sync_descriptor(int fd, const std::filesystem::path& path) {
     if (::fsync(fd) != 0)
-        fail(write_failure(errno), "{}: fsync failed: {}; the file cannot be trusted", path.string(),
-             errno_text(errno));
+        fail(write_failure(errno), "{}: fsync failed: {}; the file cannot be trusted",
+             path.string(), errno_text(errno));
 }
 
 }  // namespace
@@ -129,10 +129,15 @@ void write_file_atomic(const std::filesystem::path& path, std::string_view text)
     temporary += fmt::format(".tmp-{}", ::getpid());
     std::error_code ignored;
     std::filesystem::remove(temporary, ignored);
-    OutputFile file(temporary);
-    file.write(text);
-    file.commit();
-    rename_durable(temporary, path);
+    try {
+        OutputFile file(temporary);
+        file.write(text);
+        file.commit();
+        rename_durable(temporary, path);
+    } catch (...) {
+        std::filesystem::remove(temporary, ignored);
+        throw;
+    }
 }
 
 void rename_durable(const std::filesystem::path& from, const std::filesystem::path& to) {

@@ -16,7 +16,7 @@ std::string read_file(const std::filesystem::path& path, uint64_t limit = uint64
 
 // A read-only memory map of a whole file (an empty file has an empty span).
 class MappedFile {
- public:
+  public:
     MappedFile() = default;
     explicit MappedFile(const std::filesystem::path& path);  // errors as read_file
     ~MappedFile();
@@ -25,7 +25,7 @@ class MappedFile {
 
     std::span<const std::byte> bytes() const { return {data_, size_}; }
 
- private:
+  private:
     const std::byte* data_ = nullptr;
     size_t size_ = 0;
 };
@@ -34,7 +34,7 @@ class MappedFile {
 // without commit() the destructor just closes it. Failures throw (73: cannot create,
 // no space; 74: I/O).
 class OutputFile {
- public:
+  public:
     explicit OutputFile(std::filesystem::path path);
     ~OutputFile();
     OutputFile(const OutputFile&) = delete;
@@ -44,7 +44,7 @@ class OutputFile {
     void write(std::string_view text) { write(text.data(), text.size()); }
     void commit();
 
- private:
+  private:
     std::filesystem::path path_;
     int fd_ = -1;
 };

@@ -17,8 +17,14 @@ spdlog::logger& logger() {
 
 }  // namespace
 
-void info_line(const std::string& line) { logger().info(line); }
-void warn_line(const std::string& line) { logger().warn("warning: {}", line); }
-void error_line(const std::string& line) { logger().error("error: {}", line); }
+void info_line(const std::string& line) {
+    logger().info(line);
+}
+void warn_line(const std::string& line) {
+    logger().warn("warning: {}", line);
+}
+void error_line(const std::string& line) {
+    logger().error("error: {}", line);
+}
 
 }  // namespace polytrain::log

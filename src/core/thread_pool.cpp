@@ -10,7 +10,8 @@
 namespace polytrain {
 namespace {
 
-// Parts follow each other within microseconds during a step: look again a few times before sleeping.
+// Parts follow each other within microseconds during a step: look again a few times before
+// sleeping.
 constexpr int kSpins = 2000;
 
 void pause() {

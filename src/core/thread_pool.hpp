@@ -14,7 +14,7 @@
 namespace polytrain {
 
 class ThreadPool {
- public:
+  public:
     // threads >= 1, the calling thread included.
     explicit ThreadPool(int threads);
     ~ThreadPool();
@@ -28,7 +28,7 @@ class ThreadPool {
     // here (the lowest part's, if several). Not reentrant.
     void run(int64_t parts, const std::function<void(int64_t part, int thread)>& run);
 
- private:
+  private:
     void work(int thread);
     void take_parts(int thread);
 

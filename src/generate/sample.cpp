@@ -39,8 +39,8 @@ void generate(std::vector<int32_t> prompt, int64_t context, const SampleOptions&
         const auto length = static_cast<int64_t>(ids.size());
         if (length > context) ids.erase(ids.begin(), ids.begin() + (length - context));
         const auto words = philox(key, static_cast<uint64_t>(i));
-        ids.push_back(draw_token(logits_after(ids), options.temperature,
-                                 uniform_from(words[0], words[1])));
+        ids.push_back(
+            draw_token(logits_after(ids), options.temperature, uniform_from(words[0], words[1])));
         emit(ids.back());
     }
 }

@@ -16,8 +16,8 @@ struct SampleOptions {
 // lowest id of equals) at temperature 0. Logits that are not finite: exit 76.
 int32_t draw_token(const std::vector<float>& logits, double temperature, double u);
 
-// Generates after `prompt` (at least one id): `logits_after` is asked with the last `context` ids at
-// most, `emit` gets each new id. Token i is a function of the logits, the seed and i alone.
+// Generates after `prompt` (at least one id): `logits_after` is asked with the last `context` ids
+// at most, `emit` gets each new id. Token i is a function of the logits, the seed and i alone.
 void generate(std::vector<int32_t> prompt, int64_t context, const SampleOptions& options,
               const std::function<std::vector<float>(const std::vector<int32_t>&)>& logits_after,
               const std::function<void(int32_t)>& emit);

@@ -8,7 +8,7 @@ namespace polytrain {
 
 // A pre-norm Transformer block: mid = x + attention(norm(x)), out = mid + feed_forward(norm(mid)).
 class Block {
- public:
+  public:
     Block(const std::string& name, const AttentionConfig& attention, const FeedForwardShape& shape,
           double norm_eps);
 
@@ -21,7 +21,7 @@ class Block {
     void backward(const Pass& pass, const Tensor& x_NC, const Tensor& rotary_TD,
                   const Tensor& d_NC) const;
 
- private:
+  private:
     std::string name_;
     int64_t width_;
     RmsNorm attention_norm_;

@@ -13,9 +13,9 @@ struct InitConfig {
 
 struct FeedForwardConfig {
     std::string activation = "polynorm";
-    int64_t order = 3;    // of polynomial activations
-    bool gated = false;   // y = f(gate) * up; swiglu, geglu and reglu imply it
-    int64_t hidden = 0;   // 0: 4 d_model, or 8/3 d_model rounded up to 32 when gated
+    int64_t order = 3;   // of polynomial activations
+    bool gated = false;  // y = f(gate) * up; swiglu, geglu and reglu imply it
+    int64_t hidden = 0;  // 0: 4 d_model, or 8/3 d_model rounded up to 32 when gated
     bool operator==(const FeedForwardConfig&) const = default;
 };
 

@@ -15,13 +15,13 @@ Transformer::Transformer(const ModelConfig& config, const ActivationCatalog& act
     std::string_view name = ActivationCatalog::gated_form(ff.activation);
     if (name.empty()) name = ff.activation;
     const ActivationInfo* activation = activations.find(name);
-    PT_CHECK(activation != nullptr && config.kv_heads > 0 && ff.hidden > 0 &&
-                 config.vocab_size > 0,
+    PT_CHECK(activation != nullptr && config.kv_heads > 0 && ff.hidden > 0 && config.vocab_size > 0,
              "an unresolved model config: activation {}", ff.activation);
     const Init init = Init::normal(config.init.std);
-    const Init output_init = Init::normal(
-        config.init.depth_scaled ? config.init.std / std::sqrt(2.0 * static_cast<double>(config.layers))
-                                 : config.init.std);
+    const Init output_init =
+        Init::normal(config.init.depth_scaled
+                         ? config.init.std / std::sqrt(2.0 * static_cast<double>(config.layers))
+                         : config.init.std);
     for (int64_t layer = 0; layer < config.layers; ++layer)
         blocks_.push_back(std::make_unique<Block>(
             fmt::format("layers.{}", layer),
@@ -50,7 +50,8 @@ void Transformer::plan(const Planner& planner) {
     };
     ids_N_ = add("ids_N", {n}, DType::kI32, Life::kData);
     targets_N_ = add("targets_N", {n}, DType::kI32, Life::kData);
-    rotary_TD_ = add("rotary_TD", {planner.time, width / config_.heads}, planner.acc(), Life::kData);
+    rotary_TD_ =
+        add("rotary_TD", {planner.time, width / config_.heads}, planner.acc(), Life::kData);
     embedded_NC_ = planner.saved("embedded_NC", {n, width}, planner.dtype);
     normed_NC_ = planner.saved("normed_NC", {n, width}, planner.dtype);
     loss_N_ = planner.saved("loss_N", {n}, planner.acc());

@@ -11,7 +11,7 @@ namespace polytrain {
 
 // A decoder-only Transformer over one micro-batch of token ids.
 class Transformer {
- public:
+  public:
     // The config must be resolved (no zeros that mean a default).
     Transformer(const ModelConfig& config, const ActivationCatalog& activations);
     Transformer(const Transformer&) = delete;  // a tied head refers to the embedding
@@ -39,7 +39,7 @@ class Transformer {
     // The logits [1, vocabulary] that follow row n; planned for inference only.
     Tensor logits_after(const Pass& pass, int64_t row) const;
 
- private:
+  private:
     Tensor hidden(const Pass& pass, std::vector<Tensor>* inputs) const;
     double loss_sum(const Pass& pass) const;
 

@@ -50,8 +50,8 @@ void Attention::forward(const Pass& pass, const Tensor& x_NC, const Tensor& rota
     const Tensor qkv = pass[qkv_NP_], y = pass[y_NC_];
     qkv_.forward(pass, x_NC, qkv);
     pass.run(RotaryApply{rotary_TD, qkv, heads_ + kv_heads_, false});
-    pass.run(AttentionForward{qkv, y, pass[lse_NH_], pass[forward_scratch_], time_, heads_,
-                              kv_heads_});
+    pass.run(
+        AttentionForward{qkv, y, pass[lse_NH_], pass[forward_scratch_], time_, heads_, kv_heads_});
     out_.forward(pass, y, out_NC);
 }
 

@@ -13,7 +13,7 @@ struct AttentionConfig {
 
 // out = W_out attention(rotary(W_qkv x)), causal; qkv packs query, key and value heads in a row.
 class Attention {
- public:
+  public:
     Attention(const std::string& name, const AttentionConfig& config);
 
     std::vector<Parameter*> parameters();
@@ -26,7 +26,7 @@ class Attention {
     void backward(const Pass& pass, const Tensor& dout_NC, const Tensor& x_NC,
                   const Tensor& rotary_TD, const Tensor& dx_NC) const;
 
- private:
+  private:
     std::string name_;
     int64_t width_, heads_, kv_heads_, packed_;
     Linear qkv_, out_;

@@ -7,7 +7,7 @@ namespace polytrain {
 
 // y_n = table[ids_n].
 class Embedding {
- public:
+  public:
     Embedding(std::string name, int64_t vocabulary, int64_t width, Init init);
 
     std::vector<Parameter*> parameters() { return {&table_VC_}; }
@@ -18,7 +18,7 @@ class Embedding {
 
     const Parameter& table() const { return table_VC_; }
 
- private:
+  private:
     Parameter table_VC_;
 };
 

@@ -36,8 +36,8 @@ void FeedForward::plan(const Planner& planner) {
     planner.declare(coefficients_P_);
     up_NX_ = planner.saved(name_ + ".up_NX", {n, up_width(shape_)}, dtype);
     hidden_NF_ = planner.saved(name_ + ".hidden_NF", {n, shape_.hidden}, dtype);
-    rstd_NR_ = planner.saved(name_ + ".rstd_NR", {n, shape_.activation->statistics(shape_.order)},
-                             acc);
+    rstd_NR_ =
+        planner.saved(name_ + ".rstd_NR", {n, shape_.activation->statistics(shape_.order)}, acc);
     const MemoryPlan::Scope scope(planner.plan);
     if (planner.training) {
         dup_NX_ = planner.scratch(name_ + ".dup_NX", {n, up_width(shape_)}, dtype);
@@ -45,11 +45,17 @@ void FeedForward::plan(const Planner& planner) {
         const MemoryPlan::Scope op_scope(planner.plan);
         const Tensor up = planner.described(up_NX_);
         const Tensor coefficients = Planner::described(coefficients_P_.shape, acc);
-        scratch_ = planner.scratch_of(
-            name_ + ".activation",
-            ActivationBackward{shape_.activation, shape_.order, shape_.gated, up, coefficients,
-                               planner.described(rstd_NR_), planner.described(hidden_NF_), up,
-                               coefficients, {}});
+        scratch_ = planner.scratch_of(name_ + ".activation",
+                                      ActivationBackward{shape_.activation,
+                                                         shape_.order,
+                                                         shape_.gated,
+                                                         up,
+                                                         coefficients,
+                                                         planner.described(rstd_NR_),
+                                                         planner.described(hidden_NF_),
+                                                         up,
+                                                         coefficients,
+                                                         {}});
     }
     up_.plan(planner);
     down_.plan(planner);

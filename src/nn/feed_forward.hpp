@@ -16,7 +16,7 @@ struct FeedForwardShape {
 // y = W_down f(W_up x), or with `gated` y = W_down (f(W_gate x) * W_up x) where one matrix
 // "gate_up" holds W_gate above W_up. The activation's coefficients belong to the layer.
 class FeedForward {
- public:
+  public:
     FeedForward(const std::string& name, const FeedForwardShape& shape);
 
     std::vector<Parameter*> parameters();
@@ -27,7 +27,7 @@ class FeedForward {
     void backward(const Pass& pass, const Tensor& dy_NC, const Tensor& x_NC,
                   const Tensor& dx_NC) const;
 
- private:
+  private:
     std::string name_;
     FeedForwardShape shape_;
     Linear up_, down_;

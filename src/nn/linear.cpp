@@ -28,8 +28,8 @@ void Linear::plan(const Planner& planner) {
     }
     const MemoryPlan::Scope scope(planner.plan);
     const Tensor dw = Planner::described(weight_.shape, planner.acc());
-    weight_scratch_ = planner.scratch_of(weight_.name + ".backward_weight",
-                                         LinearBackwardWeight{y, x, dw, {}});
+    weight_scratch_ =
+        planner.scratch_of(weight_.name + ".backward_weight", LinearBackwardWeight{y, x, dw, {}});
 }
 
 void Linear::forward(const Pass& pass, const Tensor& x_NI, const Tensor& y_NO) const {

@@ -7,7 +7,7 @@ namespace polytrain {
 
 // y = x W^T, W [out, in], no bias.
 class Linear {
- public:
+  public:
     Linear(std::string name, int64_t in, int64_t out, Init init);
 
     std::vector<Parameter*> parameters() { return {&weight_}; }
@@ -21,7 +21,7 @@ class Linear {
 
     const Parameter& weight() const { return weight_; }
 
- private:
+  private:
     Parameter weight_;
     TensorId forward_scratch_, input_scratch_, weight_scratch_;
 };

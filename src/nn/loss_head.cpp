@@ -30,8 +30,8 @@ void LossHead::plan(const Planner& planner) {
     full_.rows = std::clamp<int64_t>(kChunkElements / vocabulary, std::min<int64_t>(n, 16), n);
     last_.rows = n % full_.rows;
     const MemoryPlan::Scope scope(planner.plan);
-    logits_ = planner.scratch(weight().name + ".logits_NV", {full_.rows, vocabulary},
-                              planner.dtype);
+    logits_ =
+        planner.scratch(weight().name + ".logits_NV", {full_.rows, vocabulary}, planner.dtype);
     plan_chunk(planner, full_);
     if (last_.rows > 0) plan_chunk(planner, last_);
     if (!planner.training) {
@@ -75,8 +75,8 @@ void LossHead::run(const Pass& pass, const Tensor& x_NC, const Tensor& targets_N
         pass.run(CrossEntropy{logits, targets_N.rows(begin, end), loss_N.rows(begin, end),
                               dx_NC != nullptr ? logits : Tensor{}});
         if (dx_NC == nullptr) continue;
-        pass.run(LinearBackwardWeight{logits, x, pass[weight().gradient],
-                                      pass[chunk.weight_scratch]});
+        pass.run(
+            LinearBackwardWeight{logits, x, pass[weight().gradient], pass[chunk.weight_scratch]});
         pass.run(
             LinearBackwardInput{logits, w, dx_NC->rows(begin, end), pass[chunk.input_scratch]});
     }

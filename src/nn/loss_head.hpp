@@ -10,7 +10,7 @@ namespace polytrain {
 // The output projection fused with cross-entropy: rows go through in chunks, so that the logits of
 // a whole micro-batch never exist. The chunk depends on the shapes alone.
 class LossHead {
- public:
+  public:
     // A matrix of its own, [vocabulary, width].
     LossHead(std::string name, int64_t vocabulary, int64_t width, Init init);
     // Tied: the matrix is the embedding's table, which must outlive the head.
@@ -28,7 +28,7 @@ class LossHead {
     // logits_1V of one row; planned for inference only.
     Tensor logits(const Pass& pass, const Tensor& x_1C) const;
 
- private:
+  private:
     // The two sizes of chunk there are, with the scratch that their products want.
     struct Chunk {
         int64_t rows = 0;

@@ -4,10 +4,14 @@ namespace polytrain {
 
 std::string_view name_of(DecayClass decay) {
     switch (decay) {
-        case DecayClass::kMatrix: return "matrix";
-        case DecayClass::kEmbedding: return "embedding";
-        case DecayClass::kGain: return "gain";
-        case DecayClass::kCoefficient: return "coefficient";
+        case DecayClass::kMatrix:
+            return "matrix";
+        case DecayClass::kEmbedding:
+            return "embedding";
+        case DecayClass::kGain:
+            return "gain";
+        case DecayClass::kCoefficient:
+            return "coefficient";
     }
     return "?";
 }

@@ -17,8 +17,8 @@ void RmsNorm::plan(const Planner& planner) {
     const MemoryPlan::Scope scope(planner.plan);
     const Tensor x = Planner::described({planner.rows(), gain_.shape[0]}, planner.dtype);
     const Tensor gain = Planner::described(gain_.shape, planner.acc());
-    scratch_ = planner.scratch_of(gain_.name, RmsNormBackward{x, gain, planner.described(rstd_N_),
-                                                              x, x, gain, {}});
+    scratch_ = planner.scratch_of(
+        gain_.name, RmsNormBackward{x, gain, planner.described(rstd_N_), x, x, gain, {}});
 }
 
 void RmsNorm::forward(const Pass& pass, const Tensor& x_NC, const Tensor& y_NC) const {

@@ -7,7 +7,7 @@ namespace polytrain {
 
 // y = x / rms(x) * gain, over the last dimension.
 class RmsNorm {
- public:
+  public:
     RmsNorm(std::string name, int64_t width, double eps);
 
     std::vector<Parameter*> parameters() { return {&gain_}; }
@@ -18,7 +18,7 @@ class RmsNorm {
     void backward(const Pass& pass, const Tensor& dy_NC, const Tensor& x_NC,
                   const Tensor& dx_NC) const;
 
- private:
+  private:
     Parameter gain_;
     double eps_;
     TensorId rstd_N_, scratch_;

@@ -13,15 +13,15 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 3> kGatedFor
 template <class Op>
 void check_common(const Op& op, const Tensor& y_NF) {
     PT_CHECK(op.info != nullptr, "{}: no activation", Op::kName);
-    PT_CHECK(!op.info->has_order() ||
-                 (op.order >= op.info->min_order && op.order <= op.info->max_order),
-             "{}: {} of order {}", Op::kName, op.info->name, op.order);
+    PT_CHECK(
+        !op.info->has_order() || (op.order >= op.info->min_order && op.order <= op.info->max_order),
+        "{}: {} of order {}", Op::kName, op.info->name, op.order);
     PT_CHECK(y_NF.shape.rank() == 2, "{}: y is {}", Op::kName, y_NF.shape.text());
     const int64_t n = y_NF.dim(0), width = y_NF.dim(1);
     const DType dtype = y_NF.dtype, acc = accumulator_of(dtype);
     check_tensor(Op::kName, "x_NX", op.x_NX, {n, op.gated ? 2 * width : width}, dtype);
-    check_tensor(Op::kName, "coefficients_P", op.coefficients_P,
-                 {op.info->coefficients(op.order)}, acc);
+    check_tensor(Op::kName, "coefficients_P", op.coefficients_P, {op.info->coefficients(op.order)},
+                 acc);
     check_tensor(Op::kName, "rstd_NR", op.rstd_NR, {n, op.info->statistics(op.order)}, acc);
 }
 
@@ -52,7 +52,9 @@ std::string_view ActivationCatalog::gated_form(std::string_view name) {
     return {};
 }
 
-void ActivationForward::check() const { check_common(*this, y_NF); }
+void ActivationForward::check() const {
+    check_common(*this, y_NF);
+}
 
 void ActivationBackward::check() const {
     check_common(*this, dy_NF);

@@ -22,10 +22,10 @@ inline constexpr double kRowNormEps = 1e-6;
 struct ActivationInfo {
     std::string name;  // what `model.feed_forward.activation` says
     ActivationFamily family = ActivationFamily::kPointwise;
-    int index = 0;                     // in the kernels' type list
-    int min_order = 0, max_order = 0;  // 0, 0: it has no order
-    std::function<int(int order)> coefficients;               // how many learned numbers
-    std::function<double(int k, int order)> initial;          // of coefficient k
+    int index = 0;                                    // in the kernels' type list
+    int min_order = 0, max_order = 0;                 // 0, 0: it has no order
+    std::function<int(int order)> coefficients;       // how many learned numbers
+    std::function<double(int k, int order)> initial;  // of coefficient k
 
     bool has_order() const { return max_order > 0; }
     // Row statistics kept for backward: one per power.
@@ -35,7 +35,7 @@ struct ActivationInfo {
 };
 
 class ActivationCatalog {
- public:
+  public:
     void add(ActivationInfo info);
     const std::vector<ActivationInfo>& all() const { return all_; }
     // Null when there is none of that name.
@@ -46,7 +46,7 @@ class ActivationCatalog {
     // "swiglu" -> "silu", for gated forms with a name; empty for all others.
     static std::string_view gated_form(std::string_view name);
 
- private:
+  private:
     std::vector<ActivationInfo> all_;
 };
 

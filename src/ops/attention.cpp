@@ -19,7 +19,9 @@ void check_common(const Op& op) {
 
 }  // namespace
 
-void AttentionForward::check() const { check_common(*this); }
+void AttentionForward::check() const {
+    check_common(*this);
+}
 
 void AttentionBackward::check() const {
     check_common(*this);

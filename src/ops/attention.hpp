@@ -8,7 +8,8 @@ namespace polytrain {
 
 // A row of qkv_NP holds H query heads, then G key heads, then G value heads, each D wide:
 // P = (H + 2G) D. Row n is position n mod T of sequence n / T. Query head h reads group h / (H/G).
-//   y_i = sum_{j<=i} softmax_j(q_i . k_j / sqrt(D)) v_j;   lse_i = log sum_j exp(q_i . k_j / sqrt(D))
+//   y_i = sum_{j<=i} softmax_j(q_i . k_j / sqrt(D)) v_j;   lse_i = log sum_j exp(q_i . k_j /
+//   sqrt(D))
 struct AttentionForward {
     static constexpr std::string_view kName = "attention.forward";
     Tensor qkv_NP;  // storage

@@ -10,8 +10,8 @@ inline constexpr int32_t kNotScored = -1;
 
 // loss_n = log sum_v exp(logits_nv) - logits[n, targets_n], in nats.
 // dlogits_nv = softmax_v(logits_n) - [v = targets_n]: every token's loss is seeded with 1, the
-// division by the count of scored tokens is the optimizer's. dlogits_NV may alias logits_NV, and may
-// be absent when only the loss is wanted.
+// division by the count of scored tokens is the optimizer's. dlogits_NV may alias logits_NV, and
+// may be absent when only the loss is wanted.
 struct CrossEntropy {
     static constexpr std::string_view kName = "cross_entropy.forward_backward";
     Tensor logits_NV;   // storage

@@ -8,8 +8,8 @@ namespace polytrain {
 // y_nc = table[ids_n, c], 0 <= ids_n < V.
 struct EmbeddingForward {
     static constexpr std::string_view kName = "embedding.forward";
-    Tensor ids_N;            // i32
-    Tensor table_VC, y_NC;   // storage
+    Tensor ids_N;           // i32
+    Tensor table_VC, y_NC;  // storage
 
     void check() const;
     template <class F>

@@ -8,7 +8,9 @@ namespace polytrain {
 namespace {
 
 // "rms_norm" of "rms_norm.forward".
-std::string_view base_of(std::string_view op) { return op.substr(0, op.find('.')); }
+std::string_view base_of(std::string_view op) {
+    return op.substr(0, op.find('.'));
+}
 
 }  // namespace
 

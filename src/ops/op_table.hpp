@@ -28,7 +28,7 @@ struct Implementation {
 };
 
 class OpTable {
- public:
+  public:
     OpTable();
 
     // Appends to the op's list.
@@ -68,7 +68,7 @@ class OpTable {
     ActivationCatalog& activations() { return activations_; }
     const ActivationCatalog& activations() const { return activations_; }
 
- private:
+  private:
     struct Erased {
         std::string name;
         std::function<bool(const void*)> applies;

@@ -25,9 +25,9 @@ void AdamWOptimizer::plan(const Planner& planner) {
         m_.push_back(add(".m"));
         v_.push_back(add(".v"));
         const MemoryPlan::Scope scope(planner.plan);
-        norm_scratch_.push_back(planner.scratch_of(
-            parameter->name + ".norm",
-            Sum{Planner::described(parameter->shape, acc), result, true, {}}));
+        norm_scratch_.push_back(
+            planner.scratch_of(parameter->name + ".norm",
+                               Sum{Planner::described(parameter->shape, acc), result, true, {}}));
     }
 }
 
@@ -62,8 +62,7 @@ double AdamWOptimizer::gradient_norm(const Pass& pass, int64_t scored) const {
 
 void AdamWOptimizer::step(const Pass& pass, int64_t step, double lr, double norm,
                           int64_t scored) const {
-    const double clip =
-        config_.clip > 0 && norm > config_.clip ? config_.clip / norm : 1.0;
+    const double clip = config_.clip > 0 && norm > config_.clip ? config_.clip / norm : 1.0;
     AdamW op;
     op.lr = lr;
     op.beta1 = config_.beta1;

@@ -11,7 +11,7 @@ namespace polytrain {
 // AdamW over a model's parameters, with clipping by the global norm. Decay applies to matrices
 // alone: never to embeddings, gains or PolyCom coefficients.
 class AdamWOptimizer {
- public:
+  public:
     AdamWOptimizer(const OptimizerConfig& config, std::vector<Parameter*> parameters);
 
     void plan(const Planner& planner);
@@ -32,7 +32,7 @@ class AdamWOptimizer {
     TensorId m(int index) const { return m_[static_cast<size_t>(index)]; }
     TensorId v(int index) const { return v_[static_cast<size_t>(index)]; }
 
- private:
+  private:
     std::vector<double> squared_norms(const Pass& pass) const;
 
     OptimizerConfig config_;

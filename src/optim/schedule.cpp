@@ -13,7 +13,8 @@ double learning_rate(const OptimizerConfig& config, int64_t step, int64_t total)
     if (step <= schedule.warmup_steps)
         return config.lr * static_cast<double>(step) / static_cast<double>(schedule.warmup_steps);
     if (schedule.kind == "constant") return config.lr;
-    const double decay_steps = static_cast<double>(std::max<int64_t>(1, total - schedule.warmup_steps));
+    const double decay_steps =
+        static_cast<double>(std::max<int64_t>(1, total - schedule.warmup_steps));
     const double done =
         std::min(1.0, static_cast<double>(step - schedule.warmup_steps) / decay_steps);
     const double last = config.lr * schedule.final_ratio;

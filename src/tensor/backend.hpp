@@ -17,7 +17,7 @@ enum class CopyKind : uint8_t { kHostToDevice, kDeviceToHost, kDeviceToDevice };
 using StreamHandle = void*;
 
 class Backend {
- public:
+  public:
     Backend() = default;
     virtual ~Backend() = default;
     Backend(const Backend&) = delete;
@@ -44,7 +44,7 @@ class Backend {
 
 // Owns device memory.
 class Buffer {
- public:
+  public:
     Buffer() = default;
     Buffer(Backend& backend, size_t bytes);
     ~Buffer();
@@ -54,7 +54,7 @@ class Buffer {
     void* data() const { return data_; }
     size_t bytes() const { return bytes_; }
 
- private:
+  private:
     Backend* backend_ = nullptr;
     void* data_ = nullptr;
     size_t bytes_ = 0;
@@ -62,7 +62,7 @@ class Buffer {
 
 // Owns a stream; what layers and the trainer pass to ops.
 class Stream {
- public:
+  public:
     explicit Stream(Backend& backend) : backend_(backend), handle_(backend.make_stream()) {}
     ~Stream() { backend_.destroy_stream(handle_); }
     Stream(const Stream&) = delete;
@@ -80,7 +80,7 @@ class Stream {
     void upload(const Tensor& to, const void* host, size_t bytes) const;
     void download(void* host, const Tensor& from, size_t bytes) const;
 
- private:
+  private:
     Backend& backend_;
     StreamHandle handle_;
 };

@@ -13,11 +13,16 @@ enum class DType : uint8_t { kF64, kF32, kBf16, kI32, kU8 };
 
 constexpr size_t size_of(DType dtype) {
     switch (dtype) {
-        case DType::kF64: return 8;
-        case DType::kF32: return 4;
-        case DType::kI32: return 4;
-        case DType::kBf16: return 2;
-        case DType::kU8: return 1;
+        case DType::kF64:
+            return 8;
+        case DType::kF32:
+            return 4;
+        case DType::kI32:
+            return 4;
+        case DType::kBf16:
+            return 2;
+        case DType::kU8:
+            return 1;
     }
     return 0;
 }
@@ -25,11 +30,16 @@ constexpr size_t size_of(DType dtype) {
 // "f64", "f32", "bf16", "i32", "u8".
 constexpr std::string_view name_of(DType dtype) {
     switch (dtype) {
-        case DType::kF64: return "f64";
-        case DType::kF32: return "f32";
-        case DType::kBf16: return "bf16";
-        case DType::kI32: return "i32";
-        case DType::kU8: return "u8";
+        case DType::kF64:
+            return "f64";
+        case DType::kF32:
+            return "f32";
+        case DType::kBf16:
+            return "bf16";
+        case DType::kI32:
+            return "i32";
+        case DType::kU8:
+            return "u8";
     }
     return "?";
 }

@@ -11,18 +11,26 @@ size_t aligned(size_t bytes) {
     return (bytes + Backend::kAlignment - 1) / Backend::kAlignment * Backend::kAlignment;
 }
 
-double mib(size_t bytes) { return static_cast<double>(bytes) / (1024.0 * 1024.0); }
+double mib(size_t bytes) {
+    return static_cast<double>(bytes) / (1024.0 * 1024.0);
+}
 
 }  // namespace
 
 std::string_view name_of(Life life) {
     switch (life) {
-        case Life::kParameter: return "parameter";
-        case Life::kGradient: return "gradient";
-        case Life::kOptimizer: return "optimizer";
-        case Life::kSaved: return "saved";
-        case Life::kData: return "data";
-        case Life::kScratch: return "scratch";
+        case Life::kParameter:
+            return "parameter";
+        case Life::kGradient:
+            return "gradient";
+        case Life::kOptimizer:
+            return "optimizer";
+        case Life::kSaved:
+            return "saved";
+        case Life::kData:
+            return "data";
+        case Life::kScratch:
+            return "scratch";
     }
     return "?";
 }
@@ -47,7 +55,9 @@ size_t MemoryPlan::bytes(Life life) const {
     return life == Life::kScratch ? scratch_peak_ : life_bytes_[static_cast<size_t>(life)];
 }
 
-size_t MemoryPlan::total_bytes() const { return fixed_bytes_ + scratch_peak_; }
+size_t MemoryPlan::total_bytes() const {
+    return fixed_bytes_ + scratch_peak_;
+}
 
 std::string MemoryPlan::table() const {
     std::string text = fmt::format("{:<12}{:>12}   largest tensor\n", "life", "MiB");

@@ -28,27 +28,25 @@ struct TensorId {
 };
 
 class MemoryPlan {
- public:
+  public:
     struct Entry {
         std::string name;
         Shape shape;
         DType dtype;
         Life life;
         size_t offset;  // from the start of the arena; of the scratch area for scratch
-        size_t bytes() const {
-            return static_cast<size_t>(shape.elements()) * size_of(dtype);
-        }
+        size_t bytes() const { return static_cast<size_t>(shape.elements()) * size_of(dtype); }
     };
 
     // Scratch declared while a scope lives is released, for the plan's later entries, at its end.
     class Scope {
-     public:
+      public:
         explicit Scope(MemoryPlan& plan) : plan_(plan), mark_(plan.scratch_top_) {}
         ~Scope() { plan_.scratch_top_ = mark_; }
         Scope(const Scope&) = delete;
         Scope& operator=(const Scope&) = delete;
 
-     private:
+      private:
         MemoryPlan& plan_;
         size_t mark_;
     };
@@ -62,7 +60,7 @@ class MemoryPlan {
     // A table of bytes by life, one line each, and the largest tensors of each.
     std::string table() const;
 
- private:
+  private:
     friend class Arena;
     std::vector<Entry> entries_;
     std::array<size_t, kLives.size()> life_bytes_{};
@@ -72,7 +70,7 @@ class MemoryPlan {
 
 // The memory of a plan, in one allocation.
 class Arena {
- public:
+  public:
     // Out of memory: exit 70 with the plan's table in the message.
     Arena(Backend& backend, const MemoryPlan& plan);
 
@@ -80,7 +78,7 @@ class Arena {
     Tensor operator[](TensorId id) const;
     Backend& backend() const { return backend_; }
 
- private:
+  private:
     Backend& backend_;
     Buffer buffer_;
     std::vector<Tensor> tensors_;

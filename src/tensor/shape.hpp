@@ -9,7 +9,7 @@ namespace polytrain {
 
 // Up to four dimensions, each >= 0; the product fits in int64.
 class Shape {
- public:
+  public:
     Shape() = default;  // rank 0: one element
     Shape(std::initializer_list<int64_t> dims);
 
@@ -20,7 +20,7 @@ class Shape {
 
     std::string text() const;  // "[2, 3]"
 
- private:
+  private:
     std::array<int64_t, 4> dims_{};
     int rank_ = 0;
 };

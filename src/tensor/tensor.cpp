@@ -7,7 +7,8 @@ Tensor Tensor::rows(int64_t begin, int64_t end) const {
              "rows {} to {} of {}", begin, end, shape.text());
     const int64_t width = shape.rank() == 2 ? dim(1) : 1;
     Tensor part = *this;
-    part.data = static_cast<std::byte*>(data) + begin * width * static_cast<int64_t>(size_of(dtype));
+    part.data =
+        static_cast<std::byte*>(data) + begin * width * static_cast<int64_t>(size_of(dtype));
     part.shape = shape.rank() == 2 ? Shape{end - begin, width} : Shape{end - begin};
     return part;
 }

@@ -1,5 +1,6 @@
 #pragma once
-// metrics.jsonl: one JSON object a step. A line that can't be written costs the line, never the run.
+// metrics.jsonl: one JSON object a step. A line that can't be written costs the line, never the
+// run.
 
 #include <cstdint>
 #include <filesystem>
@@ -25,13 +26,13 @@ struct StepMetrics {
 };
 
 class MetricsFile {
- public:
+  public:
     // Opens `path` to append; lines of steps after `last_step` (of a run that was cut off after its
     // checkpoint) are dropped first. Cannot write: exit 73.
     MetricsFile(std::filesystem::path path, int64_t last_step);
     void append(const StepMetrics& metrics);
 
- private:
+  private:
     std::filesystem::path path_;
     std::ofstream out_;
     bool warned_ = false;

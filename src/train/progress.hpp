@@ -9,7 +9,7 @@ namespace polytrain {
 // The run's progress on standard error: one live line on a terminal, else a plain line every
 // `log_every` steps and for every evaluation.
 class Progress {
- public:
+  public:
     Progress(int64_t total_steps, int64_t log_every);  // total 0: not known
     ~Progress();
     Progress(const Progress&) = delete;
@@ -18,7 +18,7 @@ class Progress {
     // `seconds_left`: negative when not known.
     void show(const StepMetrics& metrics, double seconds_left);
 
- private:
+  private:
     std::string line(const StepMetrics& metrics, double seconds_left) const;
 
     int64_t total_steps_, log_every_;

@@ -17,9 +17,8 @@ bool must_match(const std::string& difference) {
 
 void compare_configs(const Checkpoint& checkpoint, const RunConfig& config,
                      const ActivationCatalog& catalog) {
-    const RunConfig saved = parse_config_text(checkpoint.state().config_json,
-                                              (checkpoint.folder() / "manifest.json").string(),
-                                              catalog);
+    const RunConfig saved = parse_config_text(
+        checkpoint.state().config_json, (checkpoint.folder() / "manifest.json").string(), catalog);
     std::string refused;
     for (const std::string& line : config_differences(saved, config, catalog)) {
         if (must_match(line))

@@ -60,8 +60,7 @@ int64_t HostBatch::scored() const {
 TrainingPlan plan_training(const RunConfig& config, const OpTable& ops) {
     TrainingPlan plan;
     plan.model = std::make_unique<Transformer>(config.model, ops.activations());
-    plan.optimizer =
-        std::make_unique<AdamWOptimizer>(config.optimizer, plan.model->parameters());
+    plan.optimizer = std::make_unique<AdamWOptimizer>(config.optimizer, plan.model->parameters());
     const Planner planner = training_planner(config, ops, plan.memory);
     plan.model->plan(planner);
     plan.optimizer->plan(planner);

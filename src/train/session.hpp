@@ -40,7 +40,7 @@ struct HostBatch {
 };
 
 class TrainingSession {
- public:
+  public:
     // Prints nothing. Out of memory: exit 70 with the plan.
     TrainingSession(const RunConfig& config, Backend& backend, const OpTable& ops);
 
@@ -63,7 +63,7 @@ class TrainingSession {
     // The sum over scored tokens of their losses; parameters and gradients stay as they are.
     double loss_sum(const HostBatch& batch) const;
 
- private:
+  private:
     Pass pass() const { return {ops_, arena_, stream_}; }
     void upload(const HostBatch& batch) const;
 
@@ -77,14 +77,14 @@ class TrainingSession {
 
 // One sequence at a time, for sampling.
 class InferenceSession {
- public:
+  public:
     InferenceSession(const RunConfig& config, Backend& backend, const OpTable& ops,
                      const Checkpoint& checkpoint);
 
     // The logits that follow `ids`, of which there are 1 to `context`.
     std::vector<float> logits_after(const std::vector<int32_t>& ids) const;
 
- private:
+  private:
     Pass pass() const { return {ops_, *arena_, stream_}; }
 
     const OpTable& ops_;

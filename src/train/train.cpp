@@ -30,7 +30,7 @@ int64_t last_step(const RunConfig& config) {
 }
 
 class Run {
- public:
+  public:
     Run(const RunConfig& config, const TrainOptions& options, Backend& backend, const OpTable& ops)
         : config_(config),
           options_(options),
@@ -66,15 +66,14 @@ class Run {
         return {state_.step, state_.tokens, metrics.loss, options_.run_folder};
     }
 
- private:
+  private:
     void open_validation() {
         std::map<std::string, std::string> sets = config_.data.validation;
         if (config_.data.synthetic) sets = {{"synthetic", ""}};
         for (const auto& [name, path] : sets)
-            validation_.emplace(
-                name, std::make_unique<ValidationReader>(
-                          config_.data, path, config_.seed, config_.model.context,
-                          config_.model.vocab_size, config_.train.eval_sequences));
+            validation_.emplace(name, std::make_unique<ValidationReader>(
+                                          config_.data, path, config_.seed, config_.model.context,
+                                          config_.model.vocab_size, config_.train.eval_sequences));
     }
 
     void resume(const Checkpoint& checkpoint) {
@@ -96,8 +95,8 @@ class Run {
         const auto& parameters = session_.model().parameters();
         const ParameterCount count = count_parameters(parameters);
         log::info("{} parameters, {} activation coefficients, {:.3g} FLOPs per token; memory:\n{}",
-                  count.parameters, count.coefficients,
-                  flops_per_token(config_.model, parameters), session_.memory().table());
+                  count.parameters, count.coefficients, flops_per_token(config_.model, parameters),
+                  session_.memory().table());
     }
 
     bool finished() const {
@@ -107,9 +106,8 @@ class Run {
     bool every(int64_t steps) const { return steps > 0 && state_.step % steps == 0; }
 
     double seconds_left(double per_step) const {
-        double left = last_step_ > 0
-                          ? per_step * static_cast<double>(last_step_ - state_.step)
-                          : std::numeric_limits<double>::infinity();
+        double left = last_step_ > 0 ? per_step * static_cast<double>(last_step_ - state_.step)
+                                     : std::numeric_limits<double>::infinity();
         if (config_.train.seconds > 0)
             left = std::min(left, std::max(0.0, config_.train.seconds - watch_.seconds()));
         return std::isfinite(left) ? left : -1;
@@ -126,9 +124,9 @@ class Run {
         }
         StepMetrics metrics;
         metrics.step = state_.step + 1;
-        metrics.lr = learning_rate(
-            config_.optimizer, metrics.step,
-            last_step_ > 0 ? last_step_ : std::numeric_limits<int64_t>::max());
+        metrics.lr =
+            learning_rate(config_.optimizer, metrics.step,
+                          last_step_ > 0 ? last_step_ : std::numeric_limits<int64_t>::max());
         const StepResult result = session_.finish_step(metrics.step, metrics.lr);
         const int64_t tokens = train.batch * config_.model.context;
         state_.step += 1;

@@ -13,7 +13,9 @@ void write(const std::filesystem::path& path, const std::string& text) {
     std::ofstream(path, std::ios::binary) << text;
 }
 
-std::string quoted(const std::filesystem::path& path) { return "'" + path.string() + "'"; }
+std::string quoted(const std::filesystem::path& path) {
+    return "'" + path.string() + "'";
+}
 
 constexpr const char* kConfig = R"({
     "model": {"d_model": 32, "layers": 1, "heads": 2, "context": 16},
@@ -80,8 +82,7 @@ TEST_CASE("program: prepare, plan, train, resume, sample") {
     CHECK(sample.exit_code == 0);
     CHECK(sample.out.starts_with("the "));
     CHECK(sample.out.size() == 4 + 20 + 1);
-    CHECK(sample.out ==
-          run_program("sample " + run + " --prompt 'the ' --tokens 20 --seed 3").out);
+    CHECK(sample.out == run_program("sample " + run + " --prompt 'the ' --tokens 20 --seed 3").out);
 }
 
 TEST_CASE("program: threads come from the config, else from OMP_NUM_THREADS") {
@@ -89,9 +90,9 @@ TEST_CASE("program: threads come from the config, else from OMP_NUM_THREADS") {
     REQUIRE(project.prepare().exit_code == 0);
     const auto threads_line = [&](const std::string& environment, const std::string& arguments) {
         const TempFolder out;
-        const ProgramResult result = run_program("train " + quoted(project.config) + " --out " +
-                                                     quoted(out / "run") + " " + arguments,
-                                                 environment);
+        const ProgramResult result = run_program(
+            "train " + quoted(project.config) + " --out " + quoted(out / "run") + " " + arguments,
+            environment);
         return result.exit_code == 0 ? result.err.substr(0, result.err.find(';')) : result.err;
     };
     CHECK(threads_line("OMP_NUM_THREADS=3", "") == "device cpu, 3 threads");

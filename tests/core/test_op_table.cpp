@@ -9,8 +9,10 @@ using namespace polytrain;
 namespace {
 
 Implementation<Fill> implementation(std::string name, bool applies, std::string& ran) {
-    return {name, [=](const Fill&) { return applies; },
-            [name, &ran](const Fill&, const Stream&) { ran = name; }, {}};
+    return {name,
+            [=](const Fill&) { return applies; },
+            [name, &ran](const Fill&, const Stream&) { ran = name; },
+            {}};
 }
 
 }  // namespace
@@ -23,7 +25,8 @@ TEST_CASE("op table: the first that applies runs; force picks; unknown names are
     table.add(implementation("picky", false, ran));
     table.add(implementation("first", true, ran));
     table.add(implementation("second", true, ran));
-    CHECK(table.implementations("fill.fill") == std::vector<std::string>{"picky", "first", "second"});
+    CHECK(table.implementations("fill.fill") ==
+          std::vector<std::string>{"picky", "first", "second"});
     table.run(Fill{}, stream);
     CHECK(ran == "first");
     table.force("fill", "second");

@@ -26,8 +26,7 @@ TEST_CASE("model: every raw gradient against central differences, in f64") {
         for (const Parameter* parameter : run.model.parameters()) {
             INFO(config.feed_forward.activation << ": " << parameter->name);
             const Tensor value = run.pass()[parameter->value];
-            const std::vector<double> gradient =
-                ModelRun::values(run.pass()[parameter->gradient]);
+            const std::vector<double> gradient = ModelRun::values(run.pass()[parameter->gradient]);
             std::vector<double> analytic, numeric;
             for (int trial = 0; trial < 12; ++trial) {
                 const int64_t i = random.integer(0, value.elements() - 1);
@@ -67,8 +66,8 @@ TEST_CASE("model: loss and gradients in f32 against reference in f64") {
             INFO(config.feed_forward.activation << ": " << run.model.parameters()[i]->name);
             CHECK(relative_difference(
                       ModelRun::values(exact.pass()[exact.model.parameters()[i]->gradient]),
-                      ModelRun::values(run.pass()[run.model.parameters()[i]->gradient]), 1e-2) <
-                  2e-5);
+                      ModelRun::values(run.pass()[run.model.parameters()[i]->gradient]),
+                      1e-2) < 2e-5);
         }
     }
 }

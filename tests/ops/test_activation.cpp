@@ -26,8 +26,8 @@ struct Case {
     }
     ActivationBackward backward(int64_t n, int64_t width, DType t) const {
         const ActivationForward f = forward(n, width, t);
-        return {info,   order,  gated,   f.x_NX, f.coefficients_P, f.rstd_NR,
-                f.y_NF, f.x_NX, f.coefficients_P, {}};
+        return {info,      order,  gated,  f.x_NX,           f.coefficients_P,
+                f.rstd_NR, f.y_NF, f.x_NX, f.coefficients_P, {}};
     }
     Values inputs(int64_t n, int64_t width, Random& random) const {
         const int64_t count = info->coefficients(order);
@@ -61,8 +61,13 @@ TEST_CASE("activation: every implementation against reference, odd sizes, gated 
     const Machine machine;
     REQUIRE(machine.ops.activations().all().size() >= 5);
     for (const Case& c : all_cases(machine.ops.activations()))
-        for (const auto& [n, width] : {std::pair<int64_t, int64_t>{0, 5}, {1, 1}, {3, 15}, {2, 16},
-                                       {5, 17}, {2, 33}, {40, 520}}) {
+        for (const auto& [n, width] : {std::pair<int64_t, int64_t>{0, 5},
+                                       {1, 1},
+                                       {3, 15},
+                                       {2, 16},
+                                       {5, 17},
+                                       {2, 33},
+                                       {40, 520}}) {
             INFO(c.info->name << " order " << c.order << (c.gated ? " gated " : " ") << n << " x "
                               << width);
             const Values inputs = c.inputs(n, width, random);

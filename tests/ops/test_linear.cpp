@@ -14,8 +14,8 @@ LinearBackwardInput input_op(int64_t n, int64_t in, int64_t out, DType t) {
     return {described({n, out}, t), described({out, in}, t), described({n, in}, t), {}};
 }
 LinearBackwardWeight weight_op(int64_t n, int64_t in, int64_t out, DType t) {
-    return {described({n, out}, t), described({n, in}, t), described({out, in}, accumulator_of(t)),
-            {}};
+    return {
+        described({n, out}, t), described({n, in}, t), described({out, in}, accumulator_of(t)), {}};
 }
 
 Values random_inputs(int64_t n, int64_t in, int64_t out, Random& random) {
@@ -30,7 +30,7 @@ Values random_inputs(int64_t n, int64_t in, int64_t out, Random& random) {
 TEST_CASE("linear: every implementation against reference, odd sizes") {
     Random random("linear");
     // The last sizes are cut into several parts along both sides.
-    const int64_t sizes[][3] = {{0, 3, 5},   {1, 1, 1},    {3, 17, 9},    {31, 16, 33},
+    const int64_t sizes[][3] = {{0, 3, 5},   {1, 1, 1},    {3, 17, 9},     {31, 16, 33},
                                 {64, 65, 1}, {129, 7, 70}, {300, 33, 201}, {257, 140, 129}};
     for (const auto& [n, in, out] : sizes) {
         const Values inputs = random_inputs(n, in, out, random);

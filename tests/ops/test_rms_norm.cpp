@@ -15,14 +15,19 @@ RmsNormForward forward_op(int64_t n, int64_t c, DType storage) {
 
 RmsNormBackward backward_op(int64_t n, int64_t c, DType storage) {
     const DType acc = accumulator_of(storage);
-    return {described({n, c}, storage), described({c}, acc),        described({n}, acc),
-            described({n, c}, storage), described({n, c}, storage), described({c}, acc),
+    return {described({n, c}, storage),
+            described({c}, acc),
+            described({n}, acc),
+            described({n, c}, storage),
+            described({n, c}, storage),
+            described({c}, acc),
             {}};
 }
 
 // What backward is given: forward's inputs and row statistics, a gradient, a sum so far.
 Values backward_inputs(int64_t n, int64_t c, Random& random) {
-    Values inputs{{"x_NC", random.apart_from_zero(n * c, 0.5, 2)}, {"gain_C", random.vector(c, 0.5, 1.5)}};
+    Values inputs{{"x_NC", random.apart_from_zero(n * c, 0.5, 2)},
+                  {"gain_C", random.vector(c, 0.5, 1.5)}};
     inputs["rstd_N"] = run_op(Machine(1), forward_op(n, c, DType::kF64), inputs)["rstd_N"];
     inputs["dy_NC"] = random.vector(n * c);
     inputs["dgain_C"] = random.vector(c);

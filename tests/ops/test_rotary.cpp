@@ -25,8 +25,8 @@ TEST_CASE("rotary: every implementation against reference") {
         for (bool inverse : {false, true}) {
             Values inputs = run_op(Machine(1), table_op(5, width, DType::kF64), {});
             inputs["x_NP"] = random.vector(15 * 4 * width);
-            check_op<RotaryApply>(
-                [&](DType t) { return apply_op(5, width, 15, 4, 3, inverse, t); }, inputs);
+            check_op<RotaryApply>([&](DType t) { return apply_op(5, width, 15, 4, 3, inverse, t); },
+                                  inputs);
         }
 }
 

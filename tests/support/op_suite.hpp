@@ -26,8 +26,7 @@ struct Machine {
     OpTable ops;
     Stream stream;
 
-    explicit Machine(int threads = 2)
-        : backend(make_cpu_backend(threads)), stream(*backend) {
+    explicit Machine(int threads = 2) : backend(make_cpu_backend(threads)), stream(*backend) {
         backend->register_ops(ops);
     }
 };
@@ -37,46 +36,66 @@ using Values = std::map<std::string, std::vector<double>, std::less<>>;
 // The element types a test reads and writes as double.
 inline double read_element(const Tensor& t, int64_t i) {
     switch (t.dtype) {
-        case DType::kF64: return t.as<double>()[i];
-        case DType::kF32: return static_cast<double>(t.as<float>()[i]);
-        case DType::kBf16: return static_cast<double>(t.as<Bf16>()[i]);
-        case DType::kI32: return t.as<int32_t>()[i];
-        default: return 0;
+        case DType::kF64:
+            return t.as<double>()[i];
+        case DType::kF32:
+            return static_cast<double>(t.as<float>()[i]);
+        case DType::kBf16:
+            return static_cast<double>(t.as<Bf16>()[i]);
+        case DType::kI32:
+            return t.as<int32_t>()[i];
+        default:
+            return 0;
     }
 }
 inline void write_element(const Tensor& t, int64_t i, double value) {
     switch (t.dtype) {
-        case DType::kF64: t.as<double>()[i] = value; break;
-        case DType::kF32: t.as<float>()[i] = static_cast<float>(value); break;
-        case DType::kBf16: t.as<Bf16>()[i] = Bf16(value); break;
-        case DType::kI32: t.as<int32_t>()[i] = static_cast<int32_t>(value); break;
-        default: break;
+        case DType::kF64:
+            t.as<double>()[i] = value;
+            break;
+        case DType::kF32:
+            t.as<float>()[i] = static_cast<float>(value);
+            break;
+        case DType::kBf16:
+            t.as<Bf16>()[i] = Bf16(value);
+            break;
+        case DType::kI32:
+            t.as<int32_t>()[i] = static_cast<int32_t>(value);
+            break;
+        default:
+            break;
     }
 }
 
 // The bytes of one tensor between two canaries.
 class Guarded {
- public:
-    Guarded(size_t bytes, int fill) : bytes_(bytes), memory_(bytes + 2 * kGuard, std::byte{kCanary}) {
+  public:
+    Guarded(size_t bytes, int fill)
+        : bytes_(bytes), memory_(bytes + 2 * kGuard, std::byte{kCanary}) {
         std::memset(data(), fill, bytes);
     }
     void* data() { return memory_.data() + kGuard; }
     bool intact() const {
         for (size_t i = 0; i < kGuard; ++i)
-            if (memory_[i] != std::byte{kCanary} || memory_[kGuard + bytes_ + i] != std::byte{kCanary})
+            if (memory_[i] != std::byte{kCanary} ||
+                memory_[kGuard + bytes_ + i] != std::byte{kCanary})
                 return false;
         return true;
     }
 
- private:
+  private:
     static constexpr size_t kGuard = 256;
     static constexpr unsigned char kCanary = 0xA5;
     size_t bytes_;
     std::vector<std::byte> memory_;
 };
 
-inline bool is_input(Role role) { return role == Role::kInput || role == Role::kUpdate || role == Role::kSum; }
-inline bool is_result(Role role) { return role == Role::kOutput || role == Role::kUpdate || role == Role::kSum; }
+inline bool is_input(Role role) {
+    return role == Role::kInput || role == Role::kUpdate || role == Role::kSum;
+}
+inline bool is_result(Role role) {
+    return role == Role::kOutput || role == Role::kUpdate || role == Role::kSum;
+}
 
 // Runs `op`, whose tensors have shapes and dtypes but no memory, on `inputs` by tensor name.
 // Returns every tensor's values afterwards.
@@ -192,8 +211,8 @@ void check_op(const Make& make, const Values& inputs) {
                 // Inputs are of size 1: where terms of that size cancel (the norm of a row of one
                 // element has next to no gradient), the error is theirs, not the rest's.
                 CHECK(relative_difference(expected.find(tensor)->second,
-                                          actual.find(tensor)->second, 0.25) <=
-                      tolerance(Op::kName, storage));
+                                          actual.find(tensor)->second,
+                                          0.25) <= tolerance(Op::kName, storage));
             });
         }
     }
@@ -227,6 +246,8 @@ void check_gradient(const Op& op, const Values& inputs, const std::string& input
 }
 
 // A tensor's description, for make().
-inline Tensor described(Shape shape, DType dtype) { return {nullptr, shape, dtype, {}}; }
+inline Tensor described(Shape shape, DType dtype) {
+    return {nullptr, shape, dtype, {}};
+}
 
 }  // namespace polytrain::testing

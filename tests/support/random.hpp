@@ -18,7 +18,7 @@ inline uint64_t test_seed() {
 }
 
 class Random {
- public:
+  public:
     explicit Random(std::string_view purpose) : key_(philox_key(test_seed(), purpose)) {}
 
     double uniform(double low, double high) {
@@ -26,8 +26,8 @@ class Random {
         return low + (high - low) * uniform_from(words[0], words[1]);
     }
     int64_t integer(int64_t low, int64_t high) {  // both included
-        return low + static_cast<int64_t>(
-                         uniform_below(philox(key_, next_++), static_cast<uint64_t>(high - low + 1)));
+        return low + static_cast<int64_t>(uniform_below(philox(key_, next_++),
+                                                        static_cast<uint64_t>(high - low + 1)));
     }
     std::vector<double> vector(int64_t size, double low = -1, double high = 1) {
         std::vector<double> values(static_cast<size_t>(size));
@@ -42,7 +42,7 @@ class Random {
         return values;
     }
 
- private:
+  private:
     PhiloxKey key_;
     uint64_t next_ = 0;
 };

@@ -20,8 +20,8 @@ ProgramResult run_program(const std::string& arguments, const std::string& envir
                                 (folder / "out").string() + "' 2> '" + (folder / "err").string() +
                                 "' < /dev/null";
     const int status = std::system(command.c_str());
-    return {WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status),
-            slurp(folder / "out"), slurp(folder / "err")};
+    return {WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status), slurp(folder / "out"),
+            slurp(folder / "err")};
 }
 
 }  // namespace polytrain::testing

@@ -11,7 +11,7 @@ namespace polytrain::testing {
 
 // A folder of the test's own, removed with all in it at the end.
 class TempFolder {
- public:
+  public:
     TempFolder() {
         std::string name = (std::filesystem::temp_directory_path() / "polytrain-XXXXXX").string();
         if (::mkdtemp(name.data()) == nullptr) throw std::runtime_error("mkdtemp failed");
@@ -27,7 +27,7 @@ class TempFolder {
     const std::filesystem::path& path() const { return path_; }
     std::filesystem::path operator/(const std::string& name) const { return path_ / name; }
 
- private:
+  private:
     std::filesystem::path path_;
 };
 

@@ -97,9 +97,9 @@ TEST_CASE("training: a used run folder, another model, another seed and other da
     const TempFolder folder;
     RunConfig config = tiny_config();
     config.train.steps = 2;
+    config.optimizer.schedule.warmup_steps = 1;
     train_with(config, folder / "run", 2);
-    CHECK(thrown_by([&] { train_with(config, folder / "run", 2); }).code ==
-          ExitCode::kCannotWrite);
+    CHECK(thrown_by([&] { train_with(config, folder / "run", 2); }).code == ExitCode::kCannotWrite);
     RunConfig other = config;
     other.model.d_model = 64;
     const Thrown model = thrown_by([&] { train_with(other, folder / "run", 2, true); });

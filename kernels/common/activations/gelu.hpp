@@ -13,7 +13,6 @@ struct Gelu : Pointwise {
     // Phi(x) + x phi(x).
     template <class V>
     static VALUE_FN V d_input(V x, const Coefficients<V>&) {
-        return V(0.5) * erfc_of(x * V(-kSqrtHalf)) +
-               x * V(kInvSqrt2Pi) * exp_of(x * x * V(-0.5));
+        return V(0.5) * erfc_of(x * V(-kSqrtHalf)) + x * V(kInvSqrt2Pi) * exp_of(x * x * V(-0.5));
     }
 };
