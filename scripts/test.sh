@@ -1,0 +1,22 @@
+#!/usr/bin/env bash
+# Installs packages, builds and runs the tests.
+# Usage: test.sh [--sanitize] [--slow]
+#   (nothing)    release build, the fast set
+#   --sanitize   the fast set under AddressSanitizer and UndefinedBehaviorSanitizer
+#   --slow       release build, the slow set
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+preset=release label=fast
+for argument in "$@"; do
+    case $argument in
+        --sanitize) preset=asan ;;
+        --slow) label=slow ;;
+        *) sed -n '2,7s/^# \{0,1\}//p' "$0"; exit 2 ;;
+    esac
+done
+
+scripts/install_dependencies.sh
+cmake --preset "$preset" -DPOLYTRAIN_TESTS=ON
+cmake --build --preset "$preset"
+ctest --preset "$preset" -L "$label"
