@@ -18,7 +18,7 @@ void print(const std::string& text) {
 
 }  // namespace
 
-void add_config_command(CLI::App& app, std::function<const ActivationCatalog&()> catalog) {
+void add_config_command(CLI::App& app, const std::function<const ActivationCatalog&()>& catalog) {
     CLI::App* config = app.add_subcommand("config", "What configs may say, and what one says");
     config->require_subcommand(1);
 

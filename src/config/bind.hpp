@@ -59,7 +59,7 @@ ConfigKey bind_list(Owner owner, std::vector<T> S::*member, ConfigKey key) {
 }
 
 // A key that can only say one thing so far, so that nothing needs to hold it.
-inline ConfigKey fixed(KeyValue value, ConfigKey key) {
+inline ConfigKey fixed(const KeyValue& value, ConfigKey key) {
     key.type = std::holds_alternative<std::string>(value) ? KeyType::kText : KeyType::kInteger;
     key.default_value = value;
     key.get = [value](const RunConfig&, size_t) { return value; };

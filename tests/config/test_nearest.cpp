@@ -2,6 +2,8 @@
 
 #include "config/nearest.hpp"
 
+#include <nlohmann/json.hpp>
+
 #include "config/support.hpp"
 #include "config/tables.hpp"
 #include "core/philox.hpp"
@@ -37,17 +39,18 @@ TEST_CASE("suggestions are the nearest, all that tie, and none that are far") {
     CHECK(did_you_mean({"a", "b", "c", "d"}) == "; did you mean \"a\" or \"b\" or \"c\"?");
 }
 
-// The JSON of one key with the given name in the section at `path`.
+// A config with one key of that name in the section at a dotted path.
 std::string config_with(const std::string& section, const std::string& name) {
-    std::string text = "{\"" + name + "\": {}}";
-    for (std::string rest = section; !rest.empty();) {
-        const size_t dot = rest.rfind('.');
-        const std::string last = rest.substr(dot == std::string::npos ? 0 : dot + 1);
-        rest = dot == std::string::npos ? "" : rest.substr(0, dot);
-        text = rest == "data" && last == "train" ? "{\"train\": [" + text + "]}"
-                                                 : "{\"" + last + "\": " + text + "}";
+    nlohmann::json config;
+    nlohmann::json* node = &config;
+    for (size_t begin = 0; begin < section.size();) {
+        const size_t end = std::min(section.find('.', begin), section.size());
+        node = &(*node)[section.substr(begin, end - begin)];
+        begin = end + 1;
     }
-    return text;
+    if (section == "data.train") node = &(*node)[0];
+    (*node)[name] = nlohmann::json::object();
+    return config.dump();
 }
 
 // Every word one edit away by deletion and by swap, and a sample of those by another letter.
@@ -92,7 +95,7 @@ TEST_CASE("a single typo in any key is set right") {
         }
     }
     CHECK(typos > 1500);
-    CHECK(right >= 0.95 * typos);
+    CHECK(right >= 0.99 * typos);
 }
 
 }  // namespace
