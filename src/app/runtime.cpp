@@ -9,6 +9,11 @@
 #include "kernels/reference/register.hpp"
 
 namespace polytrain {
+namespace {
+
+constexpr int kMostThreads = 4096;  // as the config's `threads`
+
+}  // namespace
 
 int thread_count(const RunConfig& config) {
     if (config.threads > 0) return static_cast<int>(config.threads);
@@ -18,8 +23,9 @@ int thread_count(const RunConfig& config) {
     const char* end = text + std::strcspn(text, ",");
     int threads = 0;
     const auto [stop, error] = std::from_chars(text, end, threads);
-    if (error != std::errc() || stop != end || threads < 1 || threads > 1024)
-        fail(ExitCode::kUsage, "OMP_NUM_THREADS is '{}': must be a number from 1 to 1024", text);
+    if (error != std::errc() || stop != end || threads < 1 || threads > kMostThreads)
+        fail(ExitCode::kUsage, "OMP_NUM_THREADS is '{}': must be a number from 1 to {}", text,
+             kMostThreads);
     return threads;
 }
 

@@ -1,5 +1,6 @@
 #include "config/resolve.hpp"
 
+#include <algorithm>
 #include <initializer_list>
 #include <string>
 #include <string_view>
@@ -25,6 +26,7 @@ class Resolver {
         check_data();
         resolve_vocabulary();
         resolve_train();
+        check_sizes();
     }
 
   private:
@@ -120,6 +122,24 @@ class Resolver {
         if (train.steps > 0 && warmup > train.steps)
             blame({"optimizer.schedule.warmup_steps"}, "{} is more than train.steps, {}", warmup,
                   train.steps);
+    }
+
+    // Sizes that no machine has: told here, since beyond them element counts overflow.
+    void check_sizes() {
+        constexpr int64_t kMostElements = int64_t{1} << 48;
+        const ModelConfig& model = config_.model;
+        const int64_t widest = std::max(3 * model.d_model, 2 * model.feed_forward.hidden);
+        const auto too_large = [&](std::initializer_list<int64_t> factors) {
+            return checked_product(factors).value_or(kMostElements) >= kMostElements;
+        };
+        if (too_large({config_.train.micro_batch, model.context, widest}))
+            blame({"train.micro_batch", "model.context", "train.batch"},
+                  "micro_batch {} of context {} at width {} is more than any memory holds",
+                  config_.train.micro_batch, model.context, widest);
+        if (too_large({model.layers, model.d_model, std::max(widest, model.vocab_size)}))
+            blame({"model.layers", "model.d_model", "model"},
+                  "{} layers of width {} are more parameters than any memory holds", model.layers,
+                  model.d_model);
     }
 
     RunConfig& config_;

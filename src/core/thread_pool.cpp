@@ -40,7 +40,10 @@ ThreadPool::~ThreadPool() {
 }
 
 void ThreadPool::run(int64_t parts, const std::function<void(int64_t, int)>& run) {
-    if (parts <= 0) return;
+    if (parts <= 1 || workers_.empty()) {  // nobody to wake
+        for (int64_t part = 0; part < parts; ++part) run(part, 0);
+        return;
+    }
     {
         std::lock_guard lock(mutex_);
         PT_CHECK(run_ == nullptr, "ThreadPool::run is not reentrant");

@@ -100,6 +100,26 @@ TEST_CASE("program: threads come from the config, else from OMP_NUM_THREADS") {
     CHECK_THAT(threads_line("OMP_NUM_THREADS=many", ""), ContainsSubstring("OMP_NUM_THREADS"));
 }
 
+TEST_CASE("program: the same bits at every OMP_NUM_THREADS and `threads`") {
+    const Project project;
+    REQUIRE(project.prepare().exit_code == 0);
+    const auto weights = [&](const std::string& environment, const std::string& arguments) {
+        const TempFolder out;
+        REQUIRE(run_program("train " + quoted(project.config) + " --out " + quoted(out / "run") +
+                                " --set train.steps=20 " + arguments,
+                            environment)
+                    .exit_code == 0);
+        std::ifstream in(out.path() / "run/checkpoints/step-20/weights.safetensors",
+                         std::ios::binary);
+        return std::string(std::istreambuf_iterator<char>(in), {});
+    };
+    const std::string one = weights("OMP_NUM_THREADS=1", "");
+    CHECK(one.size() > 100000);
+    CHECK(one == weights("OMP_NUM_THREADS=2", ""));
+    CHECK(one == weights("OMP_NUM_THREADS=4", ""));
+    CHECK(one == weights("OMP_NUM_THREADS=1", "--set threads=4"));
+}
+
 TEST_CASE("program: config mistakes exit 78 with the path, the place and the right name") {
     const TempFolder folder;
     struct Mistake {

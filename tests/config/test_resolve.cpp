@@ -43,6 +43,15 @@ TEST_CASE("the hidden width of a gated feed-forward is 8/3 d_model, rounded up t
     CHECK(hidden(128, "\"gated\": true, \"hidden\": 5").hidden == 5);
 }
 
+TEST_CASE("sizes that no machine has are refused before they overflow") {
+    const std::string wide = with_failure(
+        "\"model\": {\"d_model\": 1048576, \"heads\": 1024, \"layers\": 65536, \"context\": "
+        "16777216}");
+    CHECK_THAT(wide, ContainsSubstring("train.batch") || ContainsSubstring("model.context"));
+    CHECK_THAT(wide, ContainsSubstring("more than any memory holds"));
+    CHECK_THAT(wide, ContainsSubstring("65536 layers"));
+}
+
 TEST_CASE("named gated forms are gated, and can't be told otherwise") {
     for (const std::string name : {"swiglu", "geglu", "reglu"}) {
         const std::string head = "\"model\": {\"feed_forward\": {\"activation\": \"" + name + "\"";
