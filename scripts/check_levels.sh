@@ -18,10 +18,14 @@ FNR == 1 {
     own = path[1] == "kernels" ? "kernels" : path[2]
     if (!(own in level)) { printf "%s: module %s has no level in scripts/check_levels.sh\n", FILENAME, own; bad = 1 }
 }
-/^[ \t]*#[ \t]*include[ \t]*"/ {
-    split($0, quoted, "\"")
+/^[ \t]*#[ \t]*include[ \t]*["<]/ {
+    split($0, quoted, /["<>]/)
     split(quoted[2], part, "/")
     other = part[1]
+    if (quoted[2] ~ /\.\./) {
+        printf "%s:%d: %s: includes are named from the root, without ..\n", FILENAME, FNR, quoted[2]
+        bad = 1
+    }
     if (!(other in level) || other == own) next
     if (level[other] >= level[own] || (other == "kernels" && own != "app")) {
         printf "%s:%d: %s (level %g) may not include %s (level %g)\n", FILENAME, FNR, own,

@@ -182,7 +182,7 @@ void with_row(const Op& op, int64_t width, const F& f) {
 
 }  // namespace
 
-void ActivationForwardRows(const ActivationForward& op, int64_t begin, int64_t end) {
+void activation_forward_rows(const ActivationForward& op, int64_t begin, int64_t end) {
     const int64_t width = op.y_NF.dim(1), x_width = op.x_NX.dim(1), stats = op.rstd_NR.dim(1);
     with_row(op, width, [&](const auto& row) HWY_ATTR {
         for (int64_t n = begin; n < end; ++n) {
@@ -192,8 +192,8 @@ void ActivationForwardRows(const ActivationForward& op, int64_t begin, int64_t e
     });
 }
 
-void ActivationBackwardRows(const ActivationBackward& op, int64_t begin, int64_t end,
-                            double* sums) {
+void activation_backward_rows(const ActivationBackward& op, int64_t begin, int64_t end,
+                              double* sums) {
     const int64_t width = op.dy_NF.dim(1), x_width = op.x_NX.dim(1), stats = op.rstd_NR.dim(1);
     const CoefficientSums da{sums};
     with_row(op, width, [&](const auto& row) HWY_ATTR {
@@ -213,8 +213,8 @@ HWY_AFTER_NAMESPACE();
 namespace polytrain::cpu {
 namespace {
 
-HWY_EXPORT(ActivationForwardRows);
-HWY_EXPORT(ActivationBackwardRows);
+HWY_EXPORT(activation_forward_rows);
+HWY_EXPORT(activation_backward_rows);
 
 Partition parts_of(const ActivationBackward& op) {
     return row_parts(op.dy_NF.dim(0), op.dy_NF.dim(1));
@@ -227,7 +227,7 @@ void backward(const ActivationBackward& op, ThreadPool& pool) {
     pool.run(partition.parts(), [&](int64_t part, int) {
         double* own = sums + part * count;
         std::fill(own, own + count, 0.0);
-        HWY_DYNAMIC_DISPATCH(ActivationBackwardRows)
+        HWY_DYNAMIC_DISPATCH(activation_backward_rows)
         (op, partition.begin(part), partition.end(part), own);
     });
     for (int64_t k = 0; k < count; ++k) {
@@ -244,7 +244,7 @@ void register_activation(OpTable& table, ThreadPool& pool) {
         table, &ActivationForward::y_NF, [&pool](const ActivationForward& op) {
             const Partition partition = row_parts(op.y_NF.dim(0), op.y_NF.dim(1));
             pool.run(partition.parts(), [&](int64_t part, int) {
-                HWY_DYNAMIC_DISPATCH(ActivationForwardRows)
+                HWY_DYNAMIC_DISPATCH(activation_forward_rows)
                 (op, partition.begin(part), partition.end(part));
             });
         });

@@ -16,7 +16,7 @@
 HWY_BEFORE_NAMESPACE();
 namespace polytrain::cpu::HWY_NAMESPACE {
 
-void AdamWRange(const AdamW& op, int64_t begin, int64_t end) {
+void adamw_range(const AdamW& op, int64_t begin, int64_t end) {
     const auto step = static_cast<double>(op.step);
     float* weight = op.weight.as<float>() + begin;
     const float* gradient = op.gradient.as<float>() + begin;
@@ -43,13 +43,13 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace polytrain::cpu {
 
-HWY_EXPORT(AdamWRange);
+HWY_EXPORT(adamw_range);
 
 void register_adamw(OpTable& table, ThreadPool& pool) {
     add_f32<AdamW>(table, &AdamW::weight, [&pool](const AdamW& op) {
         const Partition range{op.weight.elements(), kPartElements};
         pool.run(range.parts(), [&](int64_t part, int) {
-            HWY_DYNAMIC_DISPATCH(AdamWRange)(op, range.begin(part), range.end(part));
+            HWY_DYNAMIC_DISPATCH(adamw_range)(op, range.begin(part), range.end(part));
         });
     });
 }

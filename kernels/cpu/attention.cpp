@@ -161,8 +161,8 @@ void scores_tile(const AttentionPart& part, const float* q, int64_t i, int64_t r
 
 }  // namespace
 
-void AttentionForwardPart(const AttentionForward& op, int64_t sequence, int64_t head,
-                          float* scratch) {
+void attention_forward_part(const AttentionForward& op, int64_t sequence, int64_t head,
+                            float* scratch) {
     const AttentionPart part(op, sequence);
     const int64_t padded = part.padded, keys = part.padded_time(), lanes = lane_count();
     const int64_t group = head / (op.heads / op.kv_heads);
@@ -220,8 +220,8 @@ void AttentionForwardPart(const AttentionForward& op, int64_t sequence, int64_t 
     }
 }
 
-void AttentionBackwardPart(const AttentionBackward& op, int64_t sequence, int64_t group,
-                           float* scratch) {
+void attention_backward_part(const AttentionBackward& op, int64_t sequence, int64_t group,
+                             float* scratch) {
     const AttentionPart part(op, sequence);
     const int64_t padded = part.padded, keys = part.padded_time(), lanes = lane_count();
     const int64_t width = part.width, packed = part.packed;
@@ -302,8 +302,8 @@ HWY_AFTER_NAMESPACE();
 namespace polytrain::cpu {
 namespace {
 
-HWY_EXPORT(AttentionForwardPart);
-HWY_EXPORT(AttentionBackwardPart);
+HWY_EXPORT(attention_forward_part);
+HWY_EXPORT(attention_backward_part);
 
 float* thread_scratch(const Tensor& scratch, int thread, int64_t floats) {
     return static_cast<float*>(scratch.data) + thread * floats;
@@ -320,7 +320,7 @@ void register_attention(OpTable& table, ThreadPool& pool) {
         [&pool](const AttentionForward& op) {
             const int64_t floats = forward_floats(op), sequences = op.y_NQ.dim(0) / op.time;
             pool.run(sequences * op.heads, [&](int64_t part, int thread) {
-                HWY_DYNAMIC_DISPATCH(AttentionForwardPart)
+                HWY_DYNAMIC_DISPATCH(attention_forward_part)
                 (op, part / op.heads, part % op.heads, thread_scratch(op.scratch, thread, floats));
             });
         },
@@ -330,7 +330,7 @@ void register_attention(OpTable& table, ThreadPool& pool) {
         [&pool](const AttentionBackward& op) {
             const int64_t floats = backward_floats(op), sequences = op.y_NQ.dim(0) / op.time;
             pool.run(sequences * op.kv_heads, [&](int64_t part, int thread) {
-                HWY_DYNAMIC_DISPATCH(AttentionBackwardPart)
+                HWY_DYNAMIC_DISPATCH(attention_backward_part)
                 (op, part / op.kv_heads, part % op.kv_heads,
                  thread_scratch(op.scratch, thread, floats));
             });

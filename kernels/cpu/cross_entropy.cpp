@@ -18,7 +18,7 @@
 HWY_BEFORE_NAMESPACE();
 namespace polytrain::cpu::HWY_NAMESPACE {
 
-void CrossEntropyRows(const CrossEntropy& op, int64_t begin, int64_t end) {
+void cross_entropy_rows(const CrossEntropy& op, int64_t begin, int64_t end) {
     const int64_t vocabulary = op.logits_NV.dim(1), lanes = lane_count();
     const int64_t whole = vocabulary - vocabulary % lanes;
     for (int64_t n = begin; n < end; ++n) {
@@ -62,13 +62,13 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace polytrain::cpu {
 
-HWY_EXPORT(CrossEntropyRows);
+HWY_EXPORT(cross_entropy_rows);
 
 void register_cross_entropy(OpTable& table, ThreadPool& pool) {
     add_f32<CrossEntropy>(table, &CrossEntropy::logits_NV, [&pool](const CrossEntropy& op) {
         const Partition rows = row_parts(op.logits_NV.dim(0), op.logits_NV.dim(1));
         pool.run(rows.parts(), [&](int64_t part, int) {
-            HWY_DYNAMIC_DISPATCH(CrossEntropyRows)(op, rows.begin(part), rows.end(part));
+            HWY_DYNAMIC_DISPATCH(cross_entropy_rows)(op, rows.begin(part), rows.end(part));
         });
     });
 }

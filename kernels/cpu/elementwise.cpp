@@ -14,7 +14,7 @@
 HWY_BEFORE_NAMESPACE();
 namespace polytrain::cpu::HWY_NAMESPACE {
 
-void AddRange(const Add& op, int64_t begin, int64_t end) {
+void add_range(const Add& op, int64_t begin, int64_t end) {
     const float *a = op.a.as<float>() + begin, *b = op.b.as<float>() + begin;
     float* y = op.y.as<float>() + begin;
     for_lanes(end - begin, [&](auto lanes, int64_t i) HWY_ATTR {
@@ -23,7 +23,7 @@ void AddRange(const Add& op, int64_t begin, int64_t end) {
 }
 
 // Blocks small enough that f32 lanes lose nothing that matters; blocks add up in f64.
-double SumRange(const Sum& op, int64_t begin, int64_t end) {
+double sum_range(const Sum& op, int64_t begin, int64_t end) {
     constexpr int64_t kBlock = 1024;
     const float* x = op.x.as<float>();
     double total = 0;
@@ -45,8 +45,8 @@ HWY_AFTER_NAMESPACE();
 namespace polytrain::cpu {
 namespace {
 
-HWY_EXPORT(AddRange);
-HWY_EXPORT(SumRange);
+HWY_EXPORT(add_range);
+HWY_EXPORT(sum_range);
 
 Partition flat_parts(const Tensor& x) {
     return {x.elements(), 4 * kPartElements};
@@ -58,7 +58,7 @@ void register_elementwise(OpTable& table, ThreadPool& pool) {
     add_f32<Add>(table, &Add::y, [&pool](const Add& op) {
         const Partition range = flat_parts(op.y);
         pool.run(range.parts(), [&](int64_t part, int) {
-            HWY_DYNAMIC_DISPATCH(AddRange)(op, range.begin(part), range.end(part));
+            HWY_DYNAMIC_DISPATCH(add_range)(op, range.begin(part), range.end(part));
         });
     });
     add_f32<Sum>(
@@ -67,7 +67,8 @@ void register_elementwise(OpTable& table, ThreadPool& pool) {
             const Partition range = flat_parts(op.x);
             auto* sums = static_cast<double*>(op.scratch.data);  // [parts]
             pool.run(range.parts(), [&](int64_t part, int) {
-                sums[part] = HWY_DYNAMIC_DISPATCH(SumRange)(op, range.begin(part), range.end(part));
+                sums[part] =
+                    HWY_DYNAMIC_DISPATCH(sum_range)(op, range.begin(part), range.end(part));
             });
             double total = 0;
             for (int64_t part = 0; part < range.parts(); ++part) total += sums[part];

@@ -58,9 +58,10 @@ HWY_INLINE Lanes if_positive(Lanes x, Lanes a, Lanes b) {
 HWY_INLINE Lanes sqrt_of(Lanes x) {
     return Lanes(hn::Sqrt(x.v));
 }
-// Clamped to where the result is a finite normal number: at most 1.65e38.
+// Clamped to where the result is a finite normal number, at most 1.65e38; NaN stays NaN.
 HWY_INLINE Lanes exp_of(Lanes x) {
-    return Lanes(hn::Exp(LaneTag(), min_of(x, Lanes(88.0f)).v));
+    const Lanes most(88.0f);
+    return Lanes(hn::Exp(LaneTag(), hn::IfThenElse(hn::Gt(x.v, most.v), most.v, x.v)));
 }
 
 // erfc(z) = exp(-z^2) t Q(t), t = 1 / (z + 2), for z >= 0, and erfc(-z) = 2 - erfc(z). Q was fitted

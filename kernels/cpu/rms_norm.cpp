@@ -16,7 +16,7 @@
 HWY_BEFORE_NAMESPACE();
 namespace polytrain::cpu::HWY_NAMESPACE {
 
-void RmsNormForwardRows(const RmsNormForward& op, int64_t begin, int64_t end) {
+void rms_norm_forward_rows(const RmsNormForward& op, int64_t begin, int64_t end) {
     const int64_t width = op.x_NC.dim(1);
     const float* gain = op.gain_C.as<float>();
     for (int64_t n = begin; n < end; ++n) {
@@ -38,7 +38,7 @@ void RmsNormForwardRows(const RmsNormForward& op, int64_t begin, int64_t end) {
 }
 
 // Adds the rows' share of dgain to sums_C.
-void RmsNormBackwardRows(const RmsNormBackward& op, int64_t begin, int64_t end, float* sums_C) {
+void rms_norm_backward_rows(const RmsNormBackward& op, int64_t begin, int64_t end, float* sums_C) {
     const int64_t width = op.x_NC.dim(1);
     const float* gain = op.gain_C.as<float>();
     for (int64_t n = begin; n < end; ++n) {
@@ -62,8 +62,8 @@ void RmsNormBackwardRows(const RmsNormBackward& op, int64_t begin, int64_t end, 
 }
 
 // to_c += sum over parts of sums[part, c], in order, for columns [begin, end).
-void AddPartSums(const float* sums, int64_t parts, int64_t width, int64_t begin, int64_t end,
-                 float* to) {
+void add_part_sums(const float* sums, int64_t parts, int64_t width, int64_t begin, int64_t end,
+                   float* to) {
     for_lanes(end - begin, [&](auto lanes, int64_t i) HWY_ATTR {
         const int64_t c = begin + i;
         Lanes total = lanes.read(to + c);
@@ -80,9 +80,9 @@ HWY_AFTER_NAMESPACE();
 namespace polytrain::cpu {
 namespace {
 
-HWY_EXPORT(RmsNormForwardRows);
-HWY_EXPORT(RmsNormBackwardRows);
-HWY_EXPORT(AddPartSums);
+HWY_EXPORT(rms_norm_forward_rows);
+HWY_EXPORT(rms_norm_backward_rows);
+HWY_EXPORT(add_part_sums);
 
 Partition parts_of(const Tensor& x_NC) {
     return row_parts(x_NC.dim(0), x_NC.dim(1));
@@ -95,11 +95,11 @@ void backward(const RmsNormBackward& op, ThreadPool& pool) {
     pool.run(rows.parts(), [&](int64_t part, int) {
         float* own = sums + part * width;
         std::fill(own, own + width, 0.0f);
-        HWY_DYNAMIC_DISPATCH(RmsNormBackwardRows)(op, rows.begin(part), rows.end(part), own);
+        HWY_DYNAMIC_DISPATCH(rms_norm_backward_rows)(op, rows.begin(part), rows.end(part), own);
     });
     const Partition columns{width, 256};
     pool.run(columns.parts(), [&](int64_t part, int) {
-        HWY_DYNAMIC_DISPATCH(AddPartSums)
+        HWY_DYNAMIC_DISPATCH(add_part_sums)
         (sums, rows.parts(), width, columns.begin(part), columns.end(part), op.dgain_C.as<float>());
     });
 }
@@ -110,7 +110,7 @@ void register_rms_norm(OpTable& table, ThreadPool& pool) {
     add_f32<RmsNormForward>(table, &RmsNormForward::x_NC, [&pool](const RmsNormForward& op) {
         const Partition rows = parts_of(op.x_NC);
         pool.run(rows.parts(), [&](int64_t part, int) {
-            HWY_DYNAMIC_DISPATCH(RmsNormForwardRows)(op, rows.begin(part), rows.end(part));
+            HWY_DYNAMIC_DISPATCH(rms_norm_forward_rows)(op, rows.begin(part), rows.end(part));
         });
     });
     add_f32<RmsNormBackward>(

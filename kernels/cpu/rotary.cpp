@@ -14,7 +14,7 @@
 HWY_BEFORE_NAMESPACE();
 namespace polytrain::cpu::HWY_NAMESPACE {
 
-void RotaryRows(const RotaryApply& op, int64_t begin, int64_t end) {
+void rotary_rows(const RotaryApply& op, int64_t begin, int64_t end) {
     const int64_t time = op.table_TD.dim(0), width = op.table_TD.dim(1), half = width / 2;
     const Lanes sign(op.inverse ? -1.0f : 1.0f);
     for (int64_t n = begin; n < end; ++n) {
@@ -39,13 +39,13 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace polytrain::cpu {
 
-HWY_EXPORT(RotaryRows);
+HWY_EXPORT(rotary_rows);
 
 void register_rotary(OpTable& table, ThreadPool& pool) {
     add_f32<RotaryApply>(table, &RotaryApply::x_NP, [&pool](const RotaryApply& op) {
         const Partition rows = row_parts(op.x_NP.dim(0), op.x_NP.dim(1));
         pool.run(rows.parts(), [&](int64_t part, int) {
-            HWY_DYNAMIC_DISPATCH(RotaryRows)(op, rows.begin(part), rows.end(part));
+            HWY_DYNAMIC_DISPATCH(rotary_rows)(op, rows.begin(part), rows.end(part));
         });
     });
 }

@@ -1,23 +1,13 @@
 #include "app/command_config.hpp"
 
 #include <CLI/CLI.hpp>
-#include <cstdio>
 #include <string>
 #include <vector>
 
+#include "app/output.hpp"
 #include "config/load.hpp"
-#include "core/error.hpp"
 
 namespace polytrain {
-namespace {
-
-void print(const std::string& text) {
-    if (std::fputs(text.c_str(), stdout) < 0 || std::fflush(stdout) != 0)
-        throw Error(ExitCode::kCannotWrite, "cannot write to standard output");
-}
-
-}  // namespace
-
 void add_config_command(CLI::App& app, const std::function<const ActivationCatalog&()>& catalog) {
     CLI::App* config = app.add_subcommand("config", "What configs may say, and what one says");
     config->require_subcommand(1);

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "app/output.hpp"
 #include "app/runtime.hpp"
 #include "config/load.hpp"
 #include "model/estimate.hpp"
@@ -49,16 +50,13 @@ void run(const Arguments& arguments) {
     const auto runtime = make_runtime(config);
     const TrainingPlan plan = plan_training(config, runtime->ops);
     const nlohmann::ordered_json json = as_json(config, plan);
-    if (arguments.json) {
-        fmt::print("{}\n", json.dump(2));
-        return;
-    }
-    fmt::print(
-        "parameters       {}\ncoefficients     {}\nFLOPs per token  {:.4g}\n"
-        "tokens per step  {}\n\n{}",
-        json["parameters"].get<int64_t>(), json["coefficients"].get<int64_t>(),
-        json["flops_per_token"].get<double>(), json["tokens_per_step"].get<int64_t>(),
-        plan.memory.table());
+    print(arguments.json
+              ? json.dump(2) + "\n"
+              : fmt::format("parameters       {}\ncoefficients     {}\nFLOPs per token  {:.4g}\n"
+                            "tokens per step  {}\n\n{}",
+                            json["parameters"].get<int64_t>(), json["coefficients"].get<int64_t>(),
+                            json["flops_per_token"].get<double>(),
+                            json["tokens_per_step"].get<int64_t>(), plan.memory.table()));
 }
 
 }  // namespace

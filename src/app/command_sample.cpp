@@ -1,13 +1,12 @@
 #include "app/command_sample.hpp"
 
 #include <CLI/CLI.hpp>
-#include <cstdio>
 #include <memory>
 #include <string>
 
+#include "app/output.hpp"
 #include "app/runtime.hpp"
 #include "config/load.hpp"
-#include "core/file.hpp"
 #include "core/log.hpp"
 #include "data/tokenizer.hpp"
 #include "generate/sample.hpp"
@@ -23,28 +22,33 @@ struct Arguments {
 
 void run(const Arguments& arguments) {
     const std::filesystem::path folder = arguments.run;
-    const RunConfig config = parse_config_text(
-        read_file(folder / "config.json"), (folder / "config.json").string(), activation_catalog());
     std::vector<PassedOver> passed_over;
     const auto checkpoint = newest_checkpoint(folder, passed_over);
     for (const PassedOver& other : passed_over)
         log::warn("passed over {}: {}", other.name, other.reason);
     if (!checkpoint)
         fail(ExitCode::kInputMissing, "{}: no checkpoint to sample from", folder.string());
+    const RunConfig config =
+        parse_config_text(checkpoint->state().config_json,
+                          (checkpoint->folder() / kManifestName).string(), activation_catalog());
+    if (config.data.synthetic)
+        fail(ExitCode::kUsage, "{}: trained on synthetic tokens, which no text belongs to",
+             folder.string());
 
     const auto tokenizer = make_tokenizer(config.data.tokenizer);
     std::vector<int32_t> prompt = tokenizer->encode(arguments.prompt);
     if (prompt.empty()) fail(ExitCode::kUsage, "--prompt is empty: give at least one character");
     const auto runtime = make_runtime(config);
     const InferenceSession session(config, *runtime->backend, runtime->ops, *checkpoint);
-    const auto print = [](const std::string& bytes) {
-        std::fwrite(bytes.data(), 1, bytes.size(), stdout);
-        std::fflush(stdout);
-    };
     print(arguments.prompt);
     generate(
         std::move(prompt), config.model.context, arguments.options,
-        [&](const std::vector<int32_t>& ids) { return session.logits_after(ids); },
+        [&](const std::vector<int32_t>& ids) {
+            std::vector<float> logits = session.logits_after(ids);
+            // A vocabulary may be padded past the tokenizer's.
+            logits.resize(static_cast<size_t>(tokenizer->vocab_size()));
+            return logits;
+        },
         [&](int32_t id) { print(tokenizer->decode(std::span(&id, 1))); });
     print("\n");
 }

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "app/output.hpp"
 #include "app/runtime.hpp"
 #include "config/load.hpp"
 #include "core/log.hpp"
@@ -30,7 +31,8 @@ void run(const Arguments& arguments) {
               options.run_folder.string());
     const auto runtime = make_runtime(config);
     const TrainResult result = train(config, options, *runtime->backend, runtime->ops);
-    fmt::print("{}: step {}, {} tokens\n", result.run_folder.string(), result.step, result.tokens);
+    print(fmt::format("{}: step {}, {} tokens\n", result.run_folder.string(), result.step,
+                      result.tokens));
 }
 
 }  // namespace

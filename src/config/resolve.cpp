@@ -122,6 +122,11 @@ class Resolver {
         if (train.steps > 0 && warmup > train.steps)
             blame({"optimizer.schedule.warmup_steps"}, "{} is more than train.steps, {}", warmup,
                   train.steps);
+        const auto step_tokens = checked_product({train.batch, config_.model.context});
+        if (train.tokens > 0 && step_tokens && warmup > ceil_div(train.tokens, *step_tokens))
+            blame({"optimizer.schedule.warmup_steps"},
+                  "{} is more than the {} steps that train.tokens, {}, makes", warmup,
+                  ceil_div(train.tokens, *step_tokens), train.tokens);
     }
 
     // Sizes that no machine has: told here, since beyond them element counts overflow.
@@ -132,10 +137,12 @@ class Resolver {
         const auto too_large = [&](std::initializer_list<int64_t> factors) {
             return checked_product(factors).value_or(kMostElements) >= kMostElements;
         };
-        if (too_large({config_.train.micro_batch, model.context, widest}))
-            blame({"train.micro_batch", "model.context", "train.batch"},
-                  "micro_batch {} of context {} at width {} is more than any memory holds",
-                  config_.train.micro_batch, model.context, widest);
+        if (too_large({model.layers, config_.train.micro_batch, model.context, widest}))
+            blame(
+                {"train.micro_batch", "model.context", "train.batch"},
+                "{} layers of micro_batch {} with context {} at width {} are more than any memory "
+                "holds",
+                model.layers, config_.train.micro_batch, model.context, widest);
         if (too_large({model.layers, model.d_model, std::max(widest, model.vocab_size)}))
             blame({"model.layers", "model.d_model", "model"},
                   "{} layers of width {} are more parameters than any memory holds", model.layers,

@@ -54,8 +54,8 @@ ConfigKey train_table() {
                       .range = between(0, kMaxCount)}),
                 bind(train, &TrainConfig::seconds,
                      {.name = "seconds",
-                      .doc = "Training time; 0: no such limit. With it alone the schedule has no "
-                             "last step: the rate stays at lr.",
+                      .doc = "Training time of one launch; 0: no such limit. With it alone the "
+                             "schedule has no last step: the rate stays at lr.",
                       .unit = "s",
                       .range = at_least(0)}),
                 bind(train, &TrainConfig::batch,

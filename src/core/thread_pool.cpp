@@ -3,6 +3,7 @@
 #include <sched.h>
 
 #include <algorithm>
+#include <system_error>
 #include <utility>
 
 #include "core/error.hpp"
@@ -25,11 +26,22 @@ void pause() {
 ThreadPool::ThreadPool(int threads) {
     PT_CHECK(threads >= 1, "a pool of {} threads", threads);
     workers_.reserve(static_cast<size_t>(threads - 1));
-    for (int thread = 1; thread < threads; ++thread)
-        workers_.emplace_back([this, thread] { work(thread); });
+    try {
+        for (int thread = 1; thread < threads; ++thread)
+            workers_.emplace_back([this, thread] { work(thread); });
+    } catch (const std::system_error& error) {
+        const size_t started = workers_.size();
+        stop();
+        fail(ExitCode::kInternal, "cannot start thread {} of {}: {}. Lower `threads`", started + 2,
+             threads, error.what());
+    }
 }
 
 ThreadPool::~ThreadPool() {
+    stop();
+}
+
+void ThreadPool::stop() {
     {
         std::lock_guard lock(mutex_);
         stop_ = true;

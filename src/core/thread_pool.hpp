@@ -15,7 +15,7 @@ namespace polytrain {
 
 class ThreadPool {
   public:
-    // threads >= 1, the calling thread included.
+    // threads >= 1, the calling thread included. The system won't start one: exit 70.
     explicit ThreadPool(int threads);
     ~ThreadPool();
     ThreadPool(const ThreadPool&) = delete;
@@ -29,6 +29,7 @@ class ThreadPool {
     void run(int64_t parts, const std::function<void(int64_t part, int thread)>& run);
 
   private:
+    void stop();
     void work(int thread);
     void take_parts(int thread);
 

@@ -42,11 +42,11 @@ void AdamWOptimizer::reset(const Pass& pass) const {
     }
 }
 
-std::vector<double> AdamWOptimizer::squared_norms(const Pass& pass) const {
+std::vector<double> AdamWOptimizer::squared_norms(const Pass& pass, TensorId Parameter::*of) const {
     const Tensor squares = pass[squares_];
     for (size_t i = 0; i < parameters_.size(); ++i) {
         const auto slot = static_cast<int64_t>(i);
-        pass.run(Sum{pass[parameters_[i]->gradient], squares.rows(slot, slot + 1), true,
+        pass.run(Sum{pass[parameters_[i]->*of], squares.rows(slot, slot + 1), true,
                      pass[norm_scratch_[i]]});
     }
     std::vector<double> host(parameters_.size());
@@ -56,7 +56,7 @@ std::vector<double> AdamWOptimizer::squared_norms(const Pass& pass) const {
 
 double AdamWOptimizer::gradient_norm(const Pass& pass, int64_t scored) const {
     double sum = 0;
-    for (double square : squared_norms(pass)) sum += square;
+    for (double square : squared_norms(pass, &Parameter::gradient)) sum += square;
     return std::sqrt(sum) / static_cast<double>(scored);
 }
 
@@ -82,7 +82,15 @@ void AdamWOptimizer::step(const Pass& pass, int64_t step, double lr, double norm
 }
 
 std::string AdamWOptimizer::first_bad_gradient(const Pass& pass) const {
-    const std::vector<double> squares = squared_norms(pass);
+    return first_bad(pass, &Parameter::gradient);
+}
+
+std::string AdamWOptimizer::first_bad_weight(const Pass& pass) const {
+    return first_bad(pass, &Parameter::value);
+}
+
+std::string AdamWOptimizer::first_bad(const Pass& pass, TensorId Parameter::*of) const {
+    const std::vector<double> squares = squared_norms(pass, of);
     for (size_t i = 0; i < squares.size(); ++i)
         if (!std::isfinite(squares[i]))
             return fmt::format("{} (squared norm {})", parameters_[i]->name, squares[i]);

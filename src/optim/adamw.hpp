@@ -25,15 +25,18 @@ class AdamWOptimizer {
     double gradient_norm(const Pass& pass, int64_t scored) const;
     // The update of step `step` (from 1) at rate `lr`. `norm` is gradient_norm's answer.
     void step(const Pass& pass, int64_t step, double lr, double norm, int64_t scored) const;
-    // The first parameter whose gradient isn't finite, by name; empty if all are.
+    // The first parameter whose gradient, or value, isn't finite, by name; empty if all are.
     std::string first_bad_gradient(const Pass& pass) const;
+    std::string first_bad_weight(const Pass& pass) const;
 
     // Moments of a parameter by its index.
     TensorId m(int index) const { return m_[static_cast<size_t>(index)]; }
     TensorId v(int index) const { return v_[static_cast<size_t>(index)]; }
 
   private:
-    std::vector<double> squared_norms(const Pass& pass) const;
+    // Of each parameter's gradient, or value.
+    std::vector<double> squared_norms(const Pass& pass, TensorId Parameter::*of) const;
+    std::string first_bad(const Pass& pass, TensorId Parameter::*of) const;
 
     OptimizerConfig config_;
     std::vector<Parameter*> parameters_;

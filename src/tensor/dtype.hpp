@@ -16,7 +16,6 @@ constexpr size_t size_of(DType dtype) {
         case DType::kF64:
             return 8;
         case DType::kF32:
-            return 4;
         case DType::kI32:
             return 4;
         case DType::kBf16:

@@ -15,10 +15,17 @@ bool must_match(const std::string& difference) {
     return difference.starts_with("model.") || difference.starts_with("seed:");
 }
 
+// "step-20", and not what a killed save or an earlier damage left.
+bool is_committed(const std::string& name) {
+    constexpr std::string_view kPrefix = "step-";
+    return name.starts_with(kPrefix) && name.size() > kPrefix.size() &&
+           name.find_first_not_of("0123456789", kPrefix.size()) == std::string::npos;
+}
+
 void compare_configs(const Checkpoint& checkpoint, const RunConfig& config,
                      const ActivationCatalog& catalog) {
     const RunConfig saved = parse_config_text(
-        checkpoint.state().config_json, (checkpoint.folder() / "manifest.json").string(), catalog);
+        checkpoint.state().config_json, (checkpoint.folder() / kManifestName).string(), catalog);
     std::string refused;
     for (const std::string& line : config_differences(saved, config, catalog)) {
         if (must_match(line))
@@ -35,9 +42,8 @@ void compare_configs(const Checkpoint& checkpoint, const RunConfig& config,
 
 }  // namespace
 
-std::optional<Checkpoint> open_run_folder(const std::filesystem::path& folder, bool resume,
-                                          const RunConfig& config,
-                                          const ActivationCatalog& catalog) {
+OpenedRun open_run_folder(const std::filesystem::path& folder, bool resume, const RunConfig& config,
+                          const ActivationCatalog& catalog) {
     make_folders(folder);
     const bool has_run = std::filesystem::exists(folder / "metrics.jsonl") ||
                          std::filesystem::exists(folder / "checkpoints");
@@ -46,20 +52,43 @@ std::optional<Checkpoint> open_run_folder(const std::filesystem::path& folder, b
              "{}: there is a run in this folder. Go on with it by --resume auto, or give another "
              "--out",
              folder.string());
-    std::optional<Checkpoint> checkpoint;
-    if (resume) {
-        std::vector<PassedOver> passed_over;
-        checkpoint = newest_checkpoint(folder, passed_over);
-        for (const PassedOver& other : passed_over)
-            log::warn("passed over {}: {}", other.name, other.reason);
-        if (checkpoint)
-            compare_configs(*checkpoint, config, catalog);
-        else
-            log::info("no checkpoint in {}: starting from step 0", folder.string());
+    OpenedRun run;
+    if (!resume) return run;
+    run.checkpoint = newest_checkpoint(folder, run.passed_over);
+    bool any_committed = false;
+    for (const PassedOver& other : run.passed_over) {
+        log::warn("passed over {}: {}", other.name, other.reason);
+        any_committed |= is_committed(other.name);
     }
+    if (run.checkpoint) {
+        compare_configs(*run.checkpoint, config, catalog);
+    } else if (any_committed) {
+        fail(ExitCode::kCorrupt,
+             "{}: no checkpoint of this run verifies (see above). Restore one, or start anew with "
+             "another --out; nothing was changed here",
+             folder.string());
+    } else {
+        log::info("no checkpoint in {}: starting from step 0", folder.string());
+    }
+    return run;
+}
+
+void begin_run(const std::filesystem::path& folder, const std::vector<PassedOver>& passed_over,
+               const std::string& config_json) {
     make_folders(folder / "checkpoints");
-    write_file_atomic(folder / "config.json", emit_config(config, catalog));
-    return checkpoint;
+    for (const PassedOver& other : passed_over) {
+        if (!is_committed(other.name)) continue;
+        const std::filesystem::path from = folder / "checkpoints" / other.name;
+        std::filesystem::path to = from;
+        to += ".damaged";
+        for (int i = 2; std::filesystem::exists(to); ++i) {
+            to = from;
+            to += fmt::format(".damaged-{}", i);
+        }
+        rename_durable(from, to);
+        log::info("{} is kept as {}", other.name, to.filename().string());
+    }
+    write_file_atomic(folder / "config.json", config_json);
 }
 
 }  // namespace polytrain

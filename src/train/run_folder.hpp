@@ -2,6 +2,8 @@
 
 #include <filesystem>
 #include <optional>
+#include <string>
+#include <vector>
 
 #include "checkpoint/checkpoint.hpp"
 #include "config/run_config.hpp"
@@ -9,12 +11,23 @@
 
 namespace polytrain {
 
-// Makes the folder, or with `resume` opens the one there is. Returns the checkpoint to go on from,
-// if any, and says on the log which it takes and which it passed over. The checkpoint's model or
-// seed is not the config's: exit 78 with the keys that differ; other differences are logged, the
-// config wins. A run is there and `resume` is false: exit 73. Writes config.json.
-std::optional<Checkpoint> open_run_folder(const std::filesystem::path& folder, bool resume,
-                                          const RunConfig& config,
-                                          const ActivationCatalog& catalog);
+// Makes the folder, or with `resume` looks into the one there is. Returns the checkpoint to go on
+// from, or nothing where there is none to start from. Changes nothing of a run.
+//
+// The checkpoint's model or seed is not the config's: exit 78 with the keys that differ; other
+// differences are logged, the config wins. There are checkpoints but none verifies: exit 65. A run
+// is there and `resume` is false: exit 73.
+struct OpenedRun {
+    std::optional<Checkpoint> checkpoint;
+    std::vector<PassedOver> passed_over;
+};
+OpenedRun open_run_folder(const std::filesystem::path& folder, bool resume, const RunConfig& config,
+                          const ActivationCatalog& catalog);
+
+// Makes the folder ready for the run's steps, once nothing can be refused any more: damaged
+// checkpoints step out of the way of new ones of their step (step-20 becomes step-20.damaged), and
+// config.json is written.
+void begin_run(const std::filesystem::path& folder, const std::vector<PassedOver>& passed_over,
+               const std::string& config_json);
 
 }  // namespace polytrain

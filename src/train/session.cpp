@@ -89,13 +89,20 @@ void TrainingSession::restore(const Checkpoint& checkpoint) {
 }
 
 void TrainingSession::save(const std::filesystem::path& run_folder, const TrainState& state) const {
-    std::vector<HostTensor> host;  // alive until all is written
+    const std::string bad = plan_.optimizer->first_bad_weight(pass());
+    if (!bad.empty())
+        fail(ExitCode::kNumerics, "step {}: {} is not finite: nothing was saved", state.step, bad);
+    std::vector<HostTensor> host;  // copies from another device, alive until all is written
     host.reserve(3 * plan_.model->parameters().size());
     std::vector<FileContents> files(2);
     files[0].name = "weights.safetensors";
     files[1].name = "optimizer.safetensors";
     const auto add_to = [&](FileContents& file) {
         return [&](const std::string& name, const Tensor& tensor) {
+            if (tensor.device.type == DeviceType::kCpu) {
+                file.slices.emplace_back(name, tensor);
+                return;
+            }
             host.emplace_back(tensor);
             stream_.download(host.back().view.data, tensor, tensor.bytes());
             file.slices.emplace_back(name, host.back().view);

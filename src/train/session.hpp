@@ -50,7 +50,8 @@ class TrainingSession {
     void initialise(uint64_t seed);
     // Weights and moments of a checkpoint; a tensor that is missing or of another shape: exit 78.
     void restore(const Checkpoint& checkpoint);
-    // Writes RUN/checkpoints/step-N; errors as save_checkpoint.
+    // Writes RUN/checkpoints/step-N; errors as save_checkpoint. A weight that isn't finite is not
+    // saved: exit 76.
     void save(const std::filesystem::path& run_folder, const TrainState& state) const;
 
     // Micro-batches accumulate: begin_step, then accumulate for each, then finish_step, which

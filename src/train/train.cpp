@@ -39,14 +39,15 @@ class Run {
           session_(config, backend, ops),
           batch_(config.train.micro_batch * config.model.context) {
         open_validation();
-        const auto checkpoint =
+        const OpenedRun opened =
             open_run_folder(options.run_folder, options.resume, config, ops.activations());
         state_.config_json = emit_config(config, ops.activations());
         state_.data_fingerprint = loader_.fingerprint();
-        if (checkpoint)
-            resume(*checkpoint);
+        if (opened.checkpoint)
+            resume(*opened.checkpoint);
         else
             session_.initialise(config.seed);
+        begin_run(options.run_folder, opened.passed_over, state_.config_json);
         describe();
     }
 
@@ -54,16 +55,18 @@ class Run {
         MetricsFile metrics_file(options_.run_folder / "metrics.jsonl", state_.step);
         Progress progress(last_step_, config_.train.log_every);
         const int64_t first = state_.step;
-        StepMetrics metrics;
-        while (!finished()) {
-            metrics = step();
-            if (finished() || every(config_.train.eval_every)) metrics.validation = evaluate();
+        bool finished = last_step_ > 0 && state_.step >= last_step_;
+        while (!finished) {
+            StepMetrics metrics = step();
+            // Decided once a step: the clock must not run out between evaluation and save.
+            finished = is_last_step();
+            if (finished || every(config_.train.eval_every)) metrics.validation = evaluate();
             metrics_file.append(metrics);
             const double per_step = watch_.seconds() / static_cast<double>(state_.step - first);
             progress.show(metrics, seconds_left(per_step));
-            if (finished() || every(config_.train.checkpoint_every)) save();
+            if (finished || every(config_.train.checkpoint_every)) save();
         }
-        return {state_.step, state_.tokens, metrics.loss, options_.run_folder};
+        return {state_.step, state_.tokens, options_.run_folder};
     }
 
   private:
@@ -99,7 +102,7 @@ class Run {
                   session_.memory().table());
     }
 
-    bool finished() const {
+    bool is_last_step() const {
         return (last_step_ > 0 && state_.step >= last_step_) ||
                (config_.train.seconds > 0 && watch_.seconds() >= config_.train.seconds);
     }
@@ -156,6 +159,11 @@ class Run {
                 scored += batch_.scored();
             }
             losses[name] = sum / static_cast<double>(scored);
+            if (!std::isfinite(losses[name]))
+                fail(ExitCode::kNumerics,
+                     "step {}: the validation loss of {} is {}: the weights are damaged and were "
+                     "not saved. Lower optimizer.lr, or lengthen optimizer.schedule.warmup_steps",
+                     state_.step, name, losses[name]);
         }
         return losses;
     }

@@ -15,13 +15,14 @@ struct TrainOptions {
 };
 
 struct TrainResult {
-    int64_t step = 0, tokens = 0;
-    double loss = 0;  // of the last step
+    int64_t step = 0, tokens = 0;  // of the whole run
     std::filesystem::path run_folder;
 };
 
 // Trains to the end of the config's limits. The run folder gets config.json (resolved),
-// metrics.jsonl and checkpoints/step-N; the last step is always saved.
+// metrics.jsonl and checkpoints/step-N; the last step is always evaluated and saved. A loss,
+// gradient, validation loss or weight that isn't finite ends the run with exit 76, and what would
+// hold it is not saved.
 TrainResult train(const RunConfig& config, const TrainOptions& options, Backend& backend,
                   const OpTable& ops);
 

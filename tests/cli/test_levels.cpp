@@ -28,17 +28,19 @@ TEST_CASE("levels: the tree keeps them, planted upward includes fail") {
                               std::filesystem::copy_options::recursive);
     CHECK(check_levels(copy.path()) == 0);
     const std::pair<const char*, const char*> planted[] = {
-        {"src/core/planted.cpp", "tensor/tensor.hpp"},
-        {"src/nn/planted.hpp", "data/loader.hpp"},  // the same level, another module
-        {"src/nn/planted.hpp", "config/load.hpp"},
-        {"src/train/planted.cpp", "kernels/cpu/backend.hpp"},
-        {"kernels/cpu/planted.cpp", "nn/layer.hpp"},
-        {"src/elsewhere/planted.cpp", "core/error.hpp"},
+        {"src/core/planted.cpp", "\"tensor/tensor.hpp\""},
+        {"src/core/planted.cpp", "<tensor/tensor.hpp>"},
+        {"src/core/planted.cpp", "\"../tensor/tensor.hpp\""},
+        {"src/nn/planted.hpp", "\"data/loader.hpp\""},  // the same level, another module
+        {"src/nn/planted.hpp", "\"config/load.hpp\""},
+        {"src/train/planted.cpp", "\"kernels/cpu/backend.hpp\""},
+        {"kernels/cpu/planted.cpp", "\"nn/layer.hpp\""},
+        {"src/elsewhere/planted.cpp", "\"core/error.hpp\""},
     };
     for (const auto& [file, included] : planted) {
         INFO(file << " includes " << included);
         std::filesystem::create_directories((copy.path() / file).parent_path());
-        std::ofstream(copy.path() / file) << "#include \"" << included << "\"\n";
+        std::ofstream(copy.path() / file) << "#include " << included << "\n";
         CHECK(check_levels(copy.path()) != 0);
         std::filesystem::remove(copy.path() / file);
     }

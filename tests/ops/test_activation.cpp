@@ -61,13 +61,14 @@ TEST_CASE("activation: every implementation against reference, odd sizes, gated 
     const Machine machine;
     REQUIRE(machine.ops.activations().all().size() >= 5);
     for (const Case& c : all_cases(machine.ops.activations()))
-        for (const auto& [n, width] : {std::pair<int64_t, int64_t>{0, 5},
-                                       {1, 1},
-                                       {3, 15},
-                                       {2, 16},
-                                       {5, 17},
-                                       {2, 33},
-                                       {40, 520}}) {
+        for (const auto& size : {std::pair<int64_t, int64_t>{0, 5},
+                                 {1, 1},
+                                 {3, 15},
+                                 {2, 16},
+                                 {5, 17},
+                                 {2, 33},
+                                 {40, 520}}) {
+            const int64_t n = size.first, width = size.second;
             INFO(c.info->name << " order " << c.order << (c.gated ? " gated " : " ") << n << " x "
                               << width);
             const Values inputs = c.inputs(n, width, random);

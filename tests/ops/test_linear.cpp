@@ -32,7 +32,8 @@ TEST_CASE("linear: every implementation against reference, odd sizes") {
     // The last sizes are cut into several parts along both sides.
     const int64_t sizes[][3] = {{0, 3, 5},   {1, 1, 1},    {3, 17, 9},     {31, 16, 33},
                                 {64, 65, 1}, {129, 7, 70}, {300, 33, 201}, {257, 140, 129}};
-    for (const auto& [n, in, out] : sizes) {
+    for (const auto& size : sizes) {
+        const int64_t n = size[0], in = size[1], out = size[2];
         const Values inputs = random_inputs(n, in, out, random);
         check_op<LinearForward>([&](DType t) { return forward_op(n, in, out, t); }, inputs);
         check_op<LinearBackwardInput>([&](DType t) { return input_op(n, in, out, t); }, inputs);

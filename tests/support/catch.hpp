@@ -7,7 +7,8 @@ using Catch::Approx;
 using Catch::Matchers::ContainsSubstring;
 #else
 #include <catch2/catch.hpp>
-inline auto ContainsSubstring(const std::string& text) {
+// Catch2 3's name.
+inline auto ContainsSubstring(const std::string& text) {  // NOLINT(readability-identifier-naming)
     return Catch::Matchers::Contains(text);
 }
 #endif

@@ -1,3 +1,4 @@
+#include "support/thrown.hpp"
 #include "train/tiny_run.hpp"
 
 using namespace polytrain;
@@ -52,10 +53,20 @@ TEST_CASE("training: resume passes over a damaged checkpoint and starts anew wit
         file.put('\x55');
     }
     CHECK_THROWS_AS(Checkpoint::open(weights.parent_path()), Error);
-    std::filesystem::rename(weights.parent_path(), folder.path() / "run/checkpoints/step-19");
     train_with(config, folder / "run", 2, true);
+    CHECK(std::filesystem::exists(folder.path() / "run/checkpoints/step-20.damaged/manifest.json"));
     CHECK(same_checkpoint(folder.path() / "run/checkpoints/step-20",
                           folder.path() / "whole/checkpoints/step-20"));
+
+    // Not one good checkpoint: nothing is started over and nothing is lost.
+    const auto before = metrics_of(folder / "run");
+    for (const char* step : {"step-10", "step-20"})
+        std::filesystem::resize_file(
+            folder.path() / "run/checkpoints" / step / "weights.safetensors", 100);
+    CHECK(thrown_by([&] { train_with(config, folder / "run", 2, true); }).code ==
+          ExitCode::kCorrupt);
+    CHECK(metrics_of(folder / "run") == before);
+    CHECK(std::filesystem::exists(folder.path() / "run/checkpoints/step-20/manifest.json"));
 
     train_with(config, folder / "fresh", 2, true);  // resume of nothing: a new run
     CHECK(metrics_of(folder / "fresh") == metrics_of(folder / "whole"));

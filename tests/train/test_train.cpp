@@ -71,6 +71,28 @@ TEST_CASE("training: the first loss is the plain mean over the first batch's tar
     CHECK(metrics_of(folder / "run")[0]["loss"].get<double>() == Approx(sum / 240).epsilon(1e-12));
 }
 
+TEST_CASE("training: val_loss is the plain mean over the held-out sequences' tokens") {
+    const RunConfig config = tiny_config();  // 8 sequences in groups of 3: the last has 2
+    const TempFolder folder;
+    train_with(config, folder / "run", 2);
+    const auto backend = make_cpu_backend(1);
+    OpTable ops;
+    backend->register_ops(ops);
+    TrainingSession session(config, *backend, ops);
+    session.restore(Checkpoint::open(folder.path() / "run/checkpoints/step-20"));
+    const ValidationReader reader(config.data, "", config.seed, 40, 61, 8);
+    REQUIRE(reader.sequences() == 8);
+    double sum = 0;
+    for (int64_t i = 0; i < 8; ++i) {
+        HostBatch batch(3 * 40);
+        std::fill(batch.targets.begin(), batch.targets.end(), -1);
+        reader.fill(i, 1, batch.ids.data(), batch.targets.data());
+        sum += session.loss_sum(batch);
+    }
+    CHECK(metrics_of(folder / "run")[19]["val_loss"].get<double>() ==
+          Approx(sum / (8 * 40)).epsilon(1e-6));
+}
+
 TEST_CASE("training: ends at tokens, and at seconds") {
     RunConfig config = tiny_config();
     config.train.steps = 0;
@@ -93,6 +115,34 @@ TEST_CASE("training: a diverging run stops before the update with exit 76") {
     CHECK(thrown.says("gradient"));
 }
 
+TEST_CASE("training: weights that the last update broke are not saved") {
+    RunConfig config = tiny_config();
+    config.train.steps = 1;
+    config.optimizer.lr = 1e30;
+    config.optimizer.schedule.warmup_steps = 0;
+    const TempFolder folder;
+    const Thrown evaluated = thrown_by([&] { train_with(config, folder / "run", 2); });
+    CHECK(evaluated.code == ExitCode::kNumerics);
+    CHECK(evaluated.says("validation loss"));
+    CHECK(std::filesystem::is_empty(folder.path() / "run/checkpoints"));
+
+    Thrown saved;
+    {
+        const auto backend = make_cpu_backend(1);
+        OpTable ops;
+        backend->register_ops(ops);
+        TrainingSession session(config, *backend, ops);
+        session.initialise(config.seed);
+        session.begin_step();
+        HostBatch batch(3 * 40);
+        session.accumulate(batch);
+        session.finish_step(1, 1e39);
+        saved = thrown_by([&] { session.save(folder / "other", {}); });
+    }
+    CHECK(saved.code == ExitCode::kNumerics);
+    CHECK_FALSE(std::filesystem::exists(folder / "other"));
+}
+
 TEST_CASE("training: a used run folder, another model, another seed and other data are refused") {
     const TempFolder folder;
     RunConfig config = tiny_config();
@@ -108,6 +158,8 @@ TEST_CASE("training: a used run folder, another model, another seed and other da
     other = config;
     other.seed = 6;
     CHECK(thrown_by([&] { train_with(other, folder / "run", 2, true); }).says("seed: 5 -> 6"));
+    // What is refused leaves the run as it was.
+    CHECK(nlohmann::json::parse(std::ifstream(folder.path() / "run/config.json"))["seed"] == 5);
     other = config;
     other.train.steps = 4;  // allowed: the run gets longer
     CHECK(train_with(other, folder / "run", 2, true).step == 4);
