@@ -107,3 +107,9 @@ TEST_CASE("demo activation: coefficients have no weight decay") {
     const char* matrix = "layers.0.feed_forward.up";
     CHECK(after_a_step(0, matrix) != after_a_step(10, matrix));
 }
+
+TEST_CASE("demo activation: docs/add_activation.md shows this header") {
+    const std::string root = POLYTRAIN_SOURCE_DIR;
+    CHECK_THAT(read_file(root + "/docs/add_activation.md"),
+               ContainsSubstring(read_file(root + "/tests/demo_activation/polysoftsign.hpp")));
+}
