@@ -22,7 +22,7 @@ TEST_CASE("every key reaches its member") {
                                    "hidden": 77}},
         "data": {"train": [{"path": "a"}, {"path": "b", "weight": 0.5}],
                  "validation": {"v": "v.bin"}, "tokenizer": "bytes", "synthetic": false},
-        "train": {"steps": 11, "tokens": 12, "seconds": 13.5, "batch": 14, "micro_batch": 7,
+        "train": {"steps": 11, "tokens": 12345, "seconds": 13.5, "batch": 14, "micro_batch": 7,
                   "recompute": "none", "eval_every": 15, "eval_sequences": 16,
                   "checkpoint_every": 17, "log_every": 18},
         "optimizer": {"lr": 0.1, "beta1": 0.2, "beta2": 0.3, "eps": 0.4, "weight_decay": 0.5,
@@ -38,7 +38,7 @@ TEST_CASE("every key reaches its member") {
     expected.model = {
         96, 5, 6, 3, 33, 300, true, 5e5, 1e-6, {0.01, false}, {"polyrelu", 2, true, 77}};
     expected.data = {{{"a", 1}, {"b", 0.5}}, {{"v", "v.bin"}}, "bytes", false};
-    expected.train = {11, 12, 13.5, 14, 7, 15, 16, 17, 18};
+    expected.train = {11, 12345, 13.5, 14, 7, 15, 16, 17, 18};
     expected.optimizer = {0.1, 0.2, 0.3, 0.4, 0.5, 0.6, {"linear", 9, 0.7}};
     expected.ops_force = {{"linear", "reference"}};
     CHECK(run == expected);

@@ -152,8 +152,12 @@ TEST_CASE("warm-up ends before the run does") {
     CHECK_NOTHROW(parse(with(head + "10}}")));
     CHECK(with_failure(head + "11}}") ==
           "run.json:2:44: optimizer.schedule.warmup_steps: 11 is more than train.steps, 10");
-    CHECK_NOTHROW(parse("{\"data\": {\"train\": [{\"path\": \"a\"}]}, \"train\": {\"tokens\": 5}," +
-                        head + "11}}}"));
+    // 3 steps of 16 sequences with 128 tokens each.
+    const std::string tokens =
+        "{\"data\": {\"train\": [{\"path\": \"a\"}]},\n\"train\": {\"tokens\": 4097}, ";
+    CHECK_NOTHROW(parse(tokens + head + "3}}}"));
+    CHECK_THAT(parse_failure(tokens + head + "4}}}"),
+               ContainsSubstring("4 is more than the 3 steps that train.tokens, 4097, makes"));
 }
 
 }  // namespace
