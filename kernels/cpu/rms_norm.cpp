@@ -15,6 +15,7 @@
 
 HWY_BEFORE_NAMESPACE();
 namespace polytrain::cpu::HWY_NAMESPACE {
+namespace {
 
 void rms_norm_forward_rows(const RmsNormForward& op, int64_t begin, int64_t end) {
     const int64_t width = op.x_NC.dim(1);
@@ -73,6 +74,7 @@ void add_part_sums(const float* sums, int64_t parts, int64_t width, int64_t begi
     });
 }
 
+}  // namespace
 }  // namespace polytrain::cpu::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 
