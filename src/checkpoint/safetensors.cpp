@@ -66,7 +66,7 @@ SafetensorsEntry parse_entry(const std::string& where, const std::string& name, 
             "data_offsets are not two positions");
     const auto begin = offsets[0].get<uint64_t>(), end = offsets[1].get<uint64_t>();
     require(begin <= end && end <= size - data, "data_offsets are not inside the file");
-    const SafetensorsEntry entry{name, *dtype, *shape, data + begin, data + end};
+    SafetensorsEntry entry{name, *dtype, *shape, data + begin, data + end};
     require(byte_size(entry) == end - begin, "data_offsets do not fit dtype and shape");
     return entry;
 }
@@ -115,7 +115,7 @@ void SafetensorsWriter::commit() {
     out_.commit();
 }
 
-SafetensorsFile::SafetensorsFile(std::filesystem::path path) : file_(path) {
+SafetensorsFile::SafetensorsFile(const std::filesystem::path& path) : file_(path) {
     parse_header(path);
 }
 

@@ -55,7 +55,7 @@ class SafetensorsWriter {
 // exactly. Damage throws exit 65 with the path and the tensor; a missing file exit 66.
 class SafetensorsFile {
   public:
-    explicit SafetensorsFile(std::filesystem::path path);
+    explicit SafetensorsFile(const std::filesystem::path& path);
 
     const std::map<std::string, SafetensorsEntry>& tensors() const { return tensors_; }
     const std::map<std::string, std::string>& metadata() const { return metadata_; }

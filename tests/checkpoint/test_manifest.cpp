@@ -28,7 +28,7 @@ Manifest two_slices() {
 TEST_CASE("a manifest comes back as it was") {
     TempFolder folder;
     const Manifest manifest = two_slices();
-    CHECK(manifest_problem(manifest) == "");
+    CHECK(manifest_problem(manifest).empty());
     spit(folder / "m", manifest_text(manifest));
     const Manifest read = read_manifest(folder / "m");
     CHECK(manifest_text(read) == manifest_text(manifest));

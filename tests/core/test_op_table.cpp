@@ -8,7 +8,7 @@ using namespace polytrain;
 
 namespace {
 
-Implementation<Fill> implementation(std::string name, bool applies, std::string& ran) {
+Implementation<Fill> implementation(const std::string& name, bool applies, std::string& ran) {
     return {name,
             [=](const Fill&) { return applies; },
             [name, &ran](const Fill&, const Stream&) { ran = name; },

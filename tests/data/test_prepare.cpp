@@ -65,7 +65,7 @@ TEST_CASE_METHOD(Fixture, "a single document is cut between characters") {
             CHECK(thrown.code == ExitCode::kCorrupt);
             continue;
         }
-        REQUIRE(thrown.message == "");
+        REQUIRE(thrown.message.empty());
         const std::string train = text_of(out / "train.bin");
         CHECK(train.size() == *std::prev(std::upper_bound(starts, starts + 4, wanted)));
         CHECK(train + text_of(out / "validation.bin") == content);
