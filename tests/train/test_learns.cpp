@@ -2,6 +2,7 @@
 
 #include <cstdlib>
 
+#include "config/load.hpp"
 #include "data/prepare.hpp"
 #include "data/token_file.hpp"
 #include "support/bigram.hpp"
@@ -19,10 +20,9 @@ std::vector<int32_t> tokens_of(const std::filesystem::path& bin) {
     return ids;
 }
 
-}  // namespace
-
-TEST_CASE("training: validation loss falls steadily and well below a byte-bigram model's") {
-    const TempFolder folder;
+// Prepares the quickstart's text, trains `config` on it and compares each evaluation with the one
+// before and the last with the bigram model.
+void check_learns(const RunConfig& base, const TempFolder& folder) {
     const auto text = folder / "text.txt";
     REQUIRE(std::system(("'" POLYTRAIN_SOURCE_DIR "/scripts/prepare_quickstart_text.sh' '" +
                          text.string() + "'")
@@ -32,21 +32,10 @@ TEST_CASE("training: validation loss falls steadily and well below a byte-bigram
     const auto validation_bin = folder.path() / "tokens/validation.bin";
     const double bigram = bigram_loss(tokens_of(train_bin), tokens_of(validation_bin));
 
-    RunConfig config = tiny_config();
+    RunConfig config = base;
     config.data = {};
     config.data.train = {{train_bin.string(), 1.0}};
     config.data.validation = {{"held_out", validation_bin.string()}};
-    config.model.vocab_size = 256;
-    config.model.d_model = 96;
-    config.model.context = 64;
-    config.model.feed_forward.hidden = 384;
-    config.train.batch = config.train.micro_batch = 16;
-    config.train.steps = 500;
-    config.train.eval_every = 100;
-    config.train.eval_sequences = 128;
-    config.train.checkpoint_every = 0;
-    config.optimizer.schedule.warmup_steps = 30;
-    config.optimizer.lr = 0.005;
     train_with(config, folder / "run", 2);
 
     double last = 1e9;
@@ -59,4 +48,33 @@ TEST_CASE("training: validation loss falls steadily and well below a byte-bigram
         last = loss;
     }
     CHECK(last < bigram - 0.3);
+}
+
+}  // namespace
+
+TEST_CASE("training: validation loss falls steadily and well below a byte-bigram model's") {
+    RunConfig config = tiny_config();
+    config.model.vocab_size = 256;
+    config.model.d_model = 96;
+    config.model.context = 64;
+    config.model.feed_forward.hidden = 384;
+    config.train.batch = config.train.micro_batch = 16;
+    config.train.steps = 500;
+    config.train.eval_every = 100;
+    config.train.eval_sequences = 128;
+    config.train.checkpoint_every = 0;
+    config.optimizer.schedule.warmup_steps = 30;
+    config.optimizer.lr = 0.005;
+    const TempFolder folder;
+    check_learns(config, folder);
+}
+
+TEST_CASE("training: so does the quickstart's own config", "[slow]") {
+    const auto backend = make_cpu_backend(1);
+    OpTable ops;
+    backend->register_ops(ops);
+    const TempFolder folder;
+    check_learns(
+        load_config(POLYTRAIN_SOURCE_DIR "/configs/quickstart.json", {}, ops.activations()),
+        folder);
 }
