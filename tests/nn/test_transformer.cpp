@@ -79,6 +79,30 @@ TEST_CASE("model: loss and gradients in f32 against reference in f64") {
     }
 }
 
+TEST_CASE("model: a large vocabulary goes through the head in chunks, the last one shorter") {
+    Random random("model chunks");
+    ModelConfig config = small_models()[0];
+    config.vocab_size = 40000;  // 52 rows of logits a chunk: 70 rows are 52 and 18
+    config.context = 35;
+    config.init.std = 0.02;  // all logits are near 0: a token's loss is near log V
+    for (DType dtype : {DType::kF64, DType::kF32}) {
+        const ModelRun run(config, 2, dtype, false);
+        run.set_tokens(random_ids(70, 0, 39999, random), random_ids(70, 0, 39999, random));
+        CHECK(run.gradients() == Approx(70 * std::log(40000.0)).epsilon(3e-3));
+        // Every row's softmax, less its target, sums to 0 over the vocabulary; the head's gradient
+        // is that of 70 rows with normed activations of RMS 1.
+        const auto gradient = ModelRun::values(run.pass()[run.model.parameters().back()->gradient]);
+        double sum = 0, squares = 0;
+        for (double g : gradient) {
+            sum += g;
+            squares += g * g;
+        }
+        CHECK(std::fabs(sum) < 1e-2);
+        CHECK(squares > 0.8 * 70 * config.d_model);
+        CHECK(run.model.forward(run.pass()) == Approx(70 * std::log(40000.0)).epsilon(3e-3));
+    }
+}
+
 TEST_CASE("model: bf16 storage runs through reference and is near f64") {
     Random random("model bf16");
     const ModelConfig config = small_models()[0];
