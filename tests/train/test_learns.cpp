@@ -70,11 +70,9 @@ TEST_CASE("training: validation loss falls steadily and well below a byte-bigram
 }
 
 TEST_CASE("training: so does the quickstart's own config", "[slow]") {
-    const auto backend = make_cpu_backend(1);
-    OpTable ops;
-    backend->register_ops(ops);
+    const Machine machine(1);
     const TempFolder folder;
     check_learns(
-        load_config(POLYTRAIN_SOURCE_DIR "/configs/quickstart.json", {}, ops.activations()),
+        load_config(POLYTRAIN_SOURCE_DIR "/configs/quickstart.json", {}, machine.ops.activations()),
         folder);
 }

@@ -50,11 +50,9 @@ TEST_CASE("sample: a trained model's logits are those of its checkpoint") {
     const TempFolder folder;
     train_with(config, folder / "run", 2);
     const Checkpoint checkpoint = Checkpoint::open(folder.path() / "run/checkpoints/step-20");
-    const auto backend = make_cpu_backend(2);
-    OpTable ops;
-    backend->register_ops(ops);
-    const InferenceSession inference(config, *backend, ops, checkpoint);
-    TrainingSession training(config, *backend, ops);
+    const Machine machine(2);
+    const InferenceSession inference(config, *machine.backend, machine.ops, checkpoint);
+    TrainingSession training(config, *machine.backend, machine.ops);
     training.restore(checkpoint);
     // loss of one scored target = lse - its logit
     std::vector<int32_t> ids;

@@ -10,16 +10,14 @@ using namespace polytrain;
 using namespace polytrain::testing;
 
 TEST_CASE("training: every activation learns what there is to learn") {
-    const auto catalog_backend = make_cpu_backend(1);
-    OpTable ops;
-    catalog_backend->register_ops(ops);
+    const Machine machine(1);
     // P(token < v) = (v / V)^(1/3): its entropy is the lowest loss there is.
     double entropy = 0;
     for (int v = 0; v < 61; ++v) {
         const double p = std::cbrt((v + 1) / 61.0) - std::cbrt(v / 61.0);
         entropy -= p * std::log(p);
     }
-    for (const std::string& name : ops.activations().names()) {
+    for (const std::string& name : machine.ops.activations().names()) {
         INFO(name);
         RunConfig config = tiny_config();
         config.model.feed_forward.activation = name;
@@ -56,10 +54,8 @@ TEST_CASE("training: the first loss is the plain mean over the first batch's tar
     const RunConfig config = tiny_config();
     const TempFolder folder;
     train_with(config, folder / "run", 2);
-    const auto backend = make_cpu_backend(1);
-    OpTable ops;
-    backend->register_ops(ops);
-    TrainingSession session(config, *backend, ops);
+    const Machine machine(1);
+    TrainingSession session(config, *machine.backend, machine.ops);
     session.initialise(config.seed);
     const Loader loader(config.data, config.seed, 40, 61);
     double sum = 0;
@@ -75,10 +71,8 @@ TEST_CASE("training: val_loss is the plain mean over the held-out sequences' tok
     const RunConfig config = tiny_config();  // 8 sequences in groups of 3: the last has 2
     const TempFolder folder;
     train_with(config, folder / "run", 2);
-    const auto backend = make_cpu_backend(1);
-    OpTable ops;
-    backend->register_ops(ops);
-    TrainingSession session(config, *backend, ops);
+    const Machine machine(1);
+    TrainingSession session(config, *machine.backend, machine.ops);
     session.restore(Checkpoint::open(folder.path() / "run/checkpoints/step-20"));
     const ValidationReader reader(config.data, "", config.seed, 40, 61, 8);
     REQUIRE(reader.sequences() == 8);
@@ -128,10 +122,8 @@ TEST_CASE("training: weights that the last update broke are not saved") {
 
     Thrown saved;
     {
-        const auto backend = make_cpu_backend(1);
-        OpTable ops;
-        backend->register_ops(ops);
-        TrainingSession session(config, *backend, ops);
+        const Machine machine(1);
+        TrainingSession session(config, *machine.backend, machine.ops);
         session.initialise(config.seed);
         session.begin_step();
         HostBatch batch(3 * 40);

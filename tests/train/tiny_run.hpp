@@ -5,8 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <vector>
 
-#include "kernels/cpu/backend.hpp"
-#include "support/catch.hpp"
+#include "support/op_suite.hpp"
 #include "support/temp_folder.hpp"
 #include "train/session.hpp"
 #include "train/train.hpp"
@@ -37,10 +36,8 @@ inline RunConfig tiny_config() {
 
 inline TrainResult train_with(const RunConfig& config, const std::filesystem::path& folder,
                               int threads, bool resume = false) {
-    const auto backend = make_cpu_backend(threads);
-    OpTable ops;
-    backend->register_ops(ops);
-    return train(config, {folder, resume}, *backend, ops);
+    const Machine machine(threads);
+    return train(config, {folder, resume}, *machine.backend, machine.ops);
 }
 
 // The lines of metrics.jsonl without the one figure that a clock decides.
