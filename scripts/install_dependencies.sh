@@ -5,7 +5,8 @@
 set -euo pipefail
 
 packages=(g++ cmake ninja-build ccache libdnnl-dev libhwy-dev nlohmann-json3-dev libcli11-dev
-          libspdlog-dev libfmt-dev libxxhash-dev catch2)
+          libspdlog-dev libfmt-dev libxxhash-dev libpcre2-dev libutf8proc-dev zlib1g-dev
+          libzstd-dev libbz2-dev catch2)
 optional=(bible-kjv) # quickstart's text; it has a text of its own without it
 if [ "${1:-}" = --developer ]; then
     packages+=(clang-format clang-tidy)

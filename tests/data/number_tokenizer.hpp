@@ -16,14 +16,21 @@ class NumberTokenizer final : public Tokenizer {
     std::optional<int32_t> separator() const override {
         return static_cast<int32_t>(vocab_size_ - 1);
     }
-    std::vector<int32_t> encode(std::string_view text) const override {
-        return {text.begin(), text.end()};
+    std::string file_text() const override { return {}; }
+    std::unique_ptr<Encoder> make_encoder() const override {
+        return std::make_unique<NumberEncoder>();
     }
     std::string decode(std::span<const int32_t> ids) const override {
         return {ids.begin(), ids.end()};
     }
 
   private:
+    struct NumberEncoder final : Encoder {
+        void encode(std::string_view part, bool, std::vector<int32_t>& ids) override {
+            ids.insert(ids.end(), part.begin(), part.end());
+        }
+    };
+
     int64_t vocab_size_;
 };
 
