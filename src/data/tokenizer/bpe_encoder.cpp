@@ -12,6 +12,15 @@ constexpr size_t kSliceBytes = size_t{1} << 20;
 // Text that can't be encoded without what follows is held up to this size.
 constexpr size_t kMaxHeldBytes = size_t{1} << 24;
 
+// What of text[at, end), which may go on, holds no part of a token that starts in it, in whole
+// characters.
+std::string_view without_token_starts(const AddedTokens& tokens, std::string_view text, size_t at) {
+    if (tokens.empty()) return text.substr(at);
+    size_t end = std::max(at, tokens.settled(text.size()));
+    while (end > at && end < text.size() && is_utf8_continuation(text[end])) --end;
+    return text.substr(at, end - at);
+}
+
 }  // namespace
 
 void BpeEncoder::begin_document() {
@@ -81,7 +90,7 @@ size_t BpeEncoder::encode_text(std::string_view text, bool open) {
     }
     std::string_view rest = text.substr(at);
     if (open) {
-        if (!tokens.empty()) rest = rest.substr(0, std::max(at, tokens.settled(text.size())) - at);
+        rest = without_token_starts(tokens, text, at);
         rest = rest.substr(0, pipeline_.normalizer.settled(rest));
     }
     normalize(rest, open);
@@ -116,10 +125,7 @@ size_t BpeEncoder::encode_normalized(std::string_view text, bool open) {
         put_token(match->id);
         at = match->end;
     }
-    std::string_view rest = text.substr(at);
-    if (open && !tokens.empty())
-        rest = rest.substr(0, std::max(at, tokens.settled(text.size())) - at);
-    return at + split(rest, open);
+    return at + split(open ? without_token_starts(tokens, text, at) : text.substr(at), open);
 }
 
 void BpeEncoder::put_token(int32_t id) {

@@ -28,6 +28,26 @@ void append_nfc(std::string_view text, std::string& out) {
     out.append(reinterpret_cast<const char*>(composed), static_cast<size_t>(bytes));
 }
 
+// Marks that Unicode 10 and later brought. Hugging Face tokenizers normalize by the tables of
+// Unicode 9, which order and compose only what was assigned then; ids are to be the same.
+constexpr std::pair<char32_t, char32_t> kLaterMarks[] = {
+    {0x7fd, 0x7fd},     {0x898, 0x89f},     {0x8ca, 0x8d3},     {0x9fe, 0x9fe},
+    {0xc3c, 0xc3c},     {0xd3b, 0xd3c},     {0xeba, 0xeba},     {0xece, 0xece},
+    {0x1715, 0x1715},   {0x1abf, 0x1ace},   {0x1df6, 0x1dfa},   {0xa82c, 0xa82c},
+    {0x10d24, 0x10d27}, {0x10eab, 0x10eac}, {0x10efd, 0x10eff}, {0x10f46, 0x10f50},
+    {0x10f82, 0x10f85}, {0x11070, 0x11070}, {0x11241, 0x11241}, {0x1133b, 0x1133b},
+    {0x1145e, 0x1145e}, {0x11839, 0x1183a}, {0x11930, 0x11938}, {0x1193d, 0x1193e},
+    {0x11943, 0x11943}, {0x119e0, 0x119e0}, {0x11a34, 0x11a34}, {0x11a47, 0x11a47},
+    {0x11a99, 0x11a99}, {0x11d42, 0x11d42}, {0x11d44, 0x11d45}, {0x11d97, 0x11d97},
+    {0x11f41, 0x11f42}, {0x16ff0, 0x16ff1}, {0x1e08f, 0x1e08f}, {0x1e130, 0x1e136},
+    {0x1e2ae, 0x1e2ae}, {0x1e2ec, 0x1e2ef}, {0x1e4ec, 0x1e4ef}};
+
+bool is_later_mark(char32_t code) {
+    return std::any_of(std::begin(kLaterMarks), std::end(kLaterMarks), [&](const auto& range) {
+        return range.first <= code && code <= range.second;
+    });
+}
+
 // UAX 15's quick check, made conservative: a text in which no character is "active" is in NFC, and
 // before a character that isn't active NFC can be cut in two. Active are marks, the Hangul vowels
 // and trailing consonants that compose with what precedes them, and what NFC replaces.
@@ -50,7 +70,7 @@ class ActiveCharacters {
                 append_nfc(single, composed);
                 active = composed != single;
             }
-            if (active) bits_[code / 64] |= uint64_t{1} << (code % 64);
+            if (active && !is_later_mark(code)) bits_[code / 64] |= uint64_t{1} << (code % 64);
         }
     }
     bool operator[](char32_t code) const { return (bits_[code / 64] >> (code % 64) & 1) != 0; }
@@ -75,6 +95,8 @@ class Nfc final : public NormalizerStep {
             if (active > done && active < text.size()) do
                     --begin;
                 while (is_utf8_continuation(text[begin]));
+            if (begin < active && is_later_mark(decode_valid_utf8(&text[begin]).code))
+                begin = active;
             out.append(text, done, begin - done);
             // A longer run of active characters, which no writing has, is cut: ordering the marks
             // of a run takes quadratic time.
