@@ -14,31 +14,10 @@
 namespace polytrain {
 namespace {
 
-// A descriptor that is open for reading a regular file of known size.
-struct InputFile {
-    int fd = -1;
-    uint64_t size = 0;
-
-    explicit InputFile(const std::filesystem::path& path) {
-        fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-        if (fd < 0)
-            fail(errno == ENOENT || errno == ENOTDIR ? ExitCode::kInputMissing : ExitCode::kIo,
-                 "{}: cannot open: {}", path.string(), errno_text(errno));
-        struct stat info {};
-        if (::fstat(fd, &info) != 0 || !S_ISREG(info.st_mode)) {
-            ::close(fd);
-            fail(ExitCode::kInputMissing, "{}: is not a regular file", path.string());
-        }
-        size = static_cast<uint64_t>(info.st_size);
-    }
-    ~InputFile() { ::close(fd); }
-    InputFile(const InputFile&) = delete;
-    InputFile& operator=(const InputFile&) = delete;
-};
-
 // A full disk may show at write, fsync or close; all else that goes wrong there is the device's.
 ExitCode write_failure(int error) {
-    return error == ENOSPC || error == EDQUOT ? ExitCode::kCannotWrite : ExitCode::kIo;
+    const bool full = error == ENOSPC || error == EDQUOT || error == EFBIG;
+    return full ? ExitCode::kCannotWrite : ExitCode::kIo;
 }
 
 void sync_descriptor(int fd, const std::filesystem::path& path) {
@@ -49,36 +28,57 @@ void sync_descriptor(int fd, const std::filesystem::path& path) {
 
 }  // namespace
 
-std::string read_file(const std::filesystem::path& path, uint64_t limit) {
-    InputFile file(path);
-    if (file.size > limit)
-        fail(ExitCode::kCorrupt, "{}: {} bytes, more than the {} this file may have", path.string(),
-             file.size, limit);
-    std::string text(file.size, '\0');
-    size_t done = 0;
-    while (done < text.size()) {
-        const ssize_t got = ::read(file.fd, text.data() + done, text.size() - done);
+InputFile::InputFile(std::filesystem::path path) : path_(std::move(path)) {
+    fd_ = ::open(path_.c_str(), O_RDONLY | O_CLOEXEC);
+    if (fd_ < 0)
+        fail(errno == ENOENT || errno == ENOTDIR ? ExitCode::kInputMissing : ExitCode::kIo,
+             "{}: cannot open: {}", path_.string(), errno_text(errno));
+    struct stat info {};
+    if (::fstat(fd_, &info) != 0 || !S_ISREG(info.st_mode)) {
+        ::close(fd_);
+        fail(ExitCode::kInputMissing, "{}: is not a regular file", path_.string());
+    }
+    size_ = static_cast<uint64_t>(info.st_size);
+}
+
+InputFile::~InputFile() {
+    ::close(fd_);
+}
+
+size_t InputFile::read(std::span<char> out) {
+    for (;;) {
+        const ssize_t got = ::pread(fd_, out.data(), out.size(), static_cast<off_t>(offset_));
         if (got < 0 && errno == EINTR) continue;
         if (got < 0)
-            fail(ExitCode::kIo, "{}: read failed at byte {}: {}", path.string(), done,
+            fail(ExitCode::kIo, "{}: read failed at byte {}: {}", path_.string(), offset_,
                  errno_text(errno));
-        if (got == 0)
-            fail(ExitCode::kCorrupt, "{}: ended at byte {} of {} while being read", path.string(),
-                 done, text.size());
-        done += static_cast<size_t>(got);
+        offset_ += static_cast<uint64_t>(got);
+        return static_cast<size_t>(got);
     }
+}
+
+std::string read_file(const std::filesystem::path& path, uint64_t limit) {
+    InputFile file(path);
+    if (file.size() > limit)
+        fail(ExitCode::kCorrupt, "{}: {} bytes, more than the {} this file may have", path.string(),
+             file.size(), limit);
+    std::string text(file.size(), '\0');
+    while (file.offset() < text.size())
+        if (file.read(std::span(text).subspan(file.offset())) == 0)
+            fail(ExitCode::kCorrupt, "{}: ended at byte {} of {} while being read", path.string(),
+                 file.offset(), text.size());
     return text;
 }
 
 MappedFile::MappedFile(const std::filesystem::path& path) {
-    InputFile file(path);
-    if (file.size == 0) return;
-    void* data = ::mmap(nullptr, file.size, PROT_READ, MAP_PRIVATE, file.fd, 0);
+    const InputFile file(path);
+    if (file.size() == 0) return;
+    void* data = ::mmap(nullptr, file.size(), PROT_READ, MAP_PRIVATE, file.descriptor(), 0);
     if (data == MAP_FAILED)
-        fail(ExitCode::kIo, "{}: mmap of {} bytes failed: {}", path.string(), file.size,
+        fail(ExitCode::kIo, "{}: mmap of {} bytes failed: {}", path.string(), file.size(),
              errno_text(errno));
     data_ = static_cast<const std::byte*>(data);
-    size_ = file.size;
+    size_ = file.size();
 }
 
 MappedFile::~MappedFile() {
@@ -100,6 +100,18 @@ OutputFile::OutputFile(std::filesystem::path path) : path_(std::move(path)) {
         fail(ExitCode::kCannotWrite, "{}: cannot create: {}", path_.string(), errno_text(errno));
 }
 
+OutputFile::OutputFile(std::filesystem::path path, uint64_t size) : path_(std::move(path)) {
+    fd_ = ::open(path_.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC);
+    if (fd_ < 0)
+        fail(ExitCode::kCannotWrite, "{}: cannot open: {}", path_.string(), errno_text(errno));
+    struct stat info {};
+    const bool enough = ::fstat(fd_, &info) == 0 && static_cast<uint64_t>(info.st_size) >= size;
+    if (enough && ::ftruncate(fd_, static_cast<off_t>(size)) == 0) return;
+    const std::string reason = enough ? errno_text(errno) : "it is shorter";
+    ::close(fd_);
+    fail(ExitCode::kCannotWrite, "{}: cannot cut to {} bytes: {}", path_.string(), size, reason);
+}
+
 OutputFile::~OutputFile() {
     if (fd_ >= 0) ::close(fd_);
 }
@@ -117,9 +129,13 @@ void OutputFile::write(const void* data, size_t bytes) {
     }
 }
 
-void OutputFile::commit() {
+void OutputFile::sync() {
     PT_CHECK(fd_ >= 0, "{} is closed", path_.string());
     sync_descriptor(fd_, path_);
+}
+
+void OutputFile::commit() {
+    sync();
     if (::close(std::exchange(fd_, -1)) != 0)
         fail(write_failure(errno), "{}: close failed: {}", path_.string(), errno_text(errno));
 }

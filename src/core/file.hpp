@@ -14,6 +14,28 @@ namespace polytrain {
 // The whole file as bytes. Missing: exit 66; larger than `limit`: exit 65; unreadable: exit 74.
 std::string read_file(const std::filesystem::path& path, uint64_t limit = uint64_t{1} << 32);
 
+// A file open for reading front to back. Missing or no regular file: exit 66; unreadable: exit 74.
+class InputFile {
+  public:
+    explicit InputFile(std::filesystem::path path);
+    ~InputFile();
+    InputFile(const InputFile&) = delete;
+    InputFile& operator=(const InputFile&) = delete;
+
+    // Its size when it was opened, and how far it was read.
+    uint64_t size() const { return size_; }
+    uint64_t offset() const { return offset_; }
+    // The next bytes, at most out.size(); 0 only at the end.
+    size_t read(std::span<char> out);
+    void seek(uint64_t offset) { offset_ = offset; }
+    int descriptor() const { return fd_; }
+
+  private:
+    std::filesystem::path path_;
+    int fd_ = -1;
+    uint64_t size_ = 0, offset_ = 0;
+};
+
 // A read-only memory map of a whole file (an empty file has an empty span).
 class MappedFile {
   public:
@@ -30,18 +52,22 @@ class MappedFile {
     size_t size_ = 0;
 };
 
-// A new file, written front to back. It must not exist yet (O_EXCL). commit() syncs it to the disk;
-// without commit() the destructor just closes it. Failures throw (73: cannot create,
-// no space; 74: I/O).
+// A file written front to back. commit() syncs it to the disk and closes it; without commit() the
+// destructor just closes it. Failures throw (73: cannot create, no space; 74: I/O).
 class OutputFile {
   public:
+    // A new file; it must not exist yet (O_EXCL).
     explicit OutputFile(std::filesystem::path path);
+    // Goes on after the first `size` bytes of a file that has at least these; the rest is cut off.
+    OutputFile(std::filesystem::path path, uint64_t size);
     ~OutputFile();
     OutputFile(const OutputFile&) = delete;
     OutputFile& operator=(const OutputFile&) = delete;
 
     void write(const void* data, size_t bytes);
     void write(std::string_view text) { write(text.data(), text.size()); }
+    // All that was written so far is on the disk.
+    void sync();
     void commit();
 
   private:
