@@ -1,6 +1,6 @@
 #include "data/tokenizer/bpe_tokenizer.hpp"
 
-#include <algorithm>
+#include <nlohmann/json.hpp>
 
 #include "core/error.hpp"
 #include "core/log.hpp"
@@ -55,6 +55,7 @@ class BpeTokenizer final : public Tokenizer {
                 fail(ExitCode::kBadConfig, "{}: post_processor: there is no token {}", where, *id);
         decoder_ = std::move(file.decoder);
         pipeline_.emplace(make_pipeline(file));
+        added_ = std::move(file.added);
     }
 
     std::string_view name() const override { return "bpe"; }
@@ -65,6 +66,17 @@ class BpeTokenizer final : public Tokenizer {
     std::string file_text() const override { return text_; }
     std::unique_ptr<Encoder> make_encoder() const override {
         return std::make_unique<BpeEncoder>(*pipeline_);
+    }
+    std::string description() const override {
+        const nlohmann::json file = nlohmann::json::parse(text_);
+        std::string text = fmt::format("merges         {}\n", file["model"]["merges"].size());
+        for (const char* key : {"normalizer", "pre_tokenizer", "post_processor", "decoder"})
+            text += fmt::format("{:<15}{}\n", key, file.value(key, nlohmann::json()).dump());
+        for (const AddedToken& token : added_)
+            text += fmt::format(
+                "added token    {} {}{}{}\n", token.id, nlohmann::json(token.content).dump(),
+                token.special ? ", special" : "", token.normalized ? ", in normalized text" : "");
+        return text;
     }
 
     std::string decode(std::span<const int32_t> ids) const override {
@@ -98,6 +110,7 @@ class BpeTokenizer final : public Tokenizer {
     std::string text_, fingerprint_;
     std::optional<int32_t> begin_, separator_;
     std::vector<std::string> tokens_, token_bytes_;  // by id; empty where no token has it
+    std::vector<AddedToken> added_;
     TokenDecoder decoder_;
     std::optional<BpePipeline> pipeline_;
 };

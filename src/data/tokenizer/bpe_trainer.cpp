@@ -42,7 +42,8 @@ class Learner {
 
     LearnedBpe learn(const WordCounts& counts) {
         // In order of their text: what follows must not depend on the order of a hash table.
-        for (const auto& [text, count] : std::map<std::string, int64_t>(counts.begin(), counts.end()))
+        for (const auto& [text, count] :
+             std::map<std::string, int64_t>(counts.begin(), counts.end()))
             add_word(text, count);
         for (size_t word = 0; word < words_.size(); ++word) add_pairs(word);
         for (const auto& [pair, place] : pairs_) push(pair);
@@ -62,8 +63,7 @@ class Learner {
     };
 
     int32_t add_token(const std::string& token) {
-        const auto [place, fresh] =
-            ids_.emplace(token, static_cast<int32_t>(bpe_.tokens.size()));
+        const auto [place, fresh] = ids_.emplace(token, static_cast<int32_t>(bpe_.tokens.size()));
         if (fresh) bpe_.tokens.push_back(token);
         return place->second;
     }

@@ -14,10 +14,10 @@ struct LearnedBpe {
     std::vector<std::pair<int32_t, int32_t>> merges;
 };
 
-// Learns byte-pair encoding (Sennrich et al. 2016, algorithm 1): starting from the characters of the
-// words, it merges the pair of neighbours that comes most often in them (of equals, the pair of the
-// lowest ids), again and again, until there are `vocab_size` tokens or no pair comes twice. The same
-// counts give the same result.
+// Learns byte-pair encoding (Sennrich et al. 2016, algorithm 1): starting from the characters of
+// the words, it merges the pair of neighbours that comes most often in them (of equals, the pair of
+// the lowest ids), again and again, until there are `vocab_size` tokens or no pair comes twice. The
+// same counts give the same result.
 //
 // Ids: `first_tokens` (specials, byte tokens; no merge makes one of these), then `alphabet`, single
 // characters in this order, then what is merged. A character that is not in the alphabet parts its

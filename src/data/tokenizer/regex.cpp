@@ -104,7 +104,8 @@ Regex::Regex(Regex&&) noexcept = default;
 Regex& Regex::operator=(Regex&&) noexcept = default;
 
 Regex::Regex(std::string_view pattern, std::string where) : where_(std::move(where)) {
-    compile(translate(pattern, where_), PCRE2_UTF | PCRE2_UCP | PCRE2_MULTILINE);
+    compile(translate(pattern, where_),
+            PCRE2_UTF | PCRE2_UCP | PCRE2_MULTILINE | PCRE2_NEVER_BACKSLASH_C);
 }
 
 Regex Regex::literal(std::string_view text, std::string where) {
@@ -119,8 +120,7 @@ void Regex::compile(const std::string& pattern, unsigned options) {
     size_t at = 0;
     code_ = std::make_unique<Code>();
     code_->code = pcre2_compile(reinterpret_cast<PCRE2_SPTR>(pattern.data()), pattern.size(),
-                                options | PCRE2_NEVER_BACKSLASH_C | PCRE2_USE_OFFSET_LIMIT, &error,
-                                &at, nullptr);
+                                options | PCRE2_USE_OFFSET_LIMIT, &error, &at, nullptr);
     if (code_->code == nullptr)
         fail(ExitCode::kBadConfig, "{}: malformed pattern at byte {} of {}: {}", where_, at,
              pattern, error_text(error));
