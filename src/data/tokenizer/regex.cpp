@@ -22,6 +22,9 @@ constexpr size_t kJitStackBytes = size_t{1} << 20;
 constexpr size_t kStartsPerLook = 1024;
 constexpr double kMaxSearchSeconds = 20;
 
+// What Oniguruma takes for a word character: the last six are superscript digits and fractions.
+const std::string kWord = "\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}\\x{b2}\\x{b3}\\x{b9}\\x{bc}-\\x{be}";
+
 std::string error_text(int code) {
     char text[256];
     pcre2_get_error_message(code, reinterpret_cast<PCRE2_UCHAR*>(text), sizeof(text));
@@ -35,10 +38,14 @@ std::string translate(std::string_view pattern, const std::string& where) {
     for (size_t i = 0; i < pattern.size(); ++i) {
         const char c = pattern[i];
         if (c != '\\' || i + 1 == pattern.size()) {
+            const bool class_starts = in_class && i > 0 && pattern[i - 1] == '[';
+            if ((c == '^' && !class_starts) || (c == '$' && !in_class))
+                fail(ExitCode::kBadConfig, "{}: {} at byte {} of the pattern is not supported",
+                     where, c, i);
             if (c == '[') in_class = true;
             if (c == ']') in_class = false;
             if (c == '}' && i + 1 < pattern.size() && pattern[i + 1] == '+')
-                fail(ExitCode::kBadConfig, "{}: the quantifier }}+ at byte {} is not supported",
+                fail(ExitCode::kBadConfig, "{}: }}+ at byte {} of the pattern is not supported",
                      where, i);
             out += c;
             continue;
@@ -51,7 +58,7 @@ std::string translate(std::string_view pattern, const std::string& where) {
         else if (escape == 'S')
             out += "\\P{White_Space}";
         else if (escape == 'w')
-            out += in_class ? "\\p{L}\\p{M}\\p{Nd}\\p{Pc}" : "[\\p{L}\\p{M}\\p{Nd}\\p{Pc}]";
+            out += in_class ? kWord : "[" + kWord + "]";
         else if ((is_letter || is_digit) &&
                  std::string_view("nrtfvapPdDx").find(escape) == std::string_view::npos)
             fail(ExitCode::kBadConfig,
@@ -104,8 +111,7 @@ Regex::Regex(Regex&&) noexcept = default;
 Regex& Regex::operator=(Regex&&) noexcept = default;
 
 Regex::Regex(std::string_view pattern, std::string where) : where_(std::move(where)) {
-    compile(translate(pattern, where_),
-            PCRE2_UTF | PCRE2_UCP | PCRE2_MULTILINE | PCRE2_NEVER_BACKSLASH_C);
+    compile(translate(pattern, where_), PCRE2_UTF | PCRE2_UCP | PCRE2_NEVER_BACKSLASH_C);
 }
 
 Regex Regex::literal(std::string_view text, std::string where) {

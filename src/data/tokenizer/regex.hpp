@@ -8,8 +8,8 @@
 namespace polytrain {
 
 // A pattern of a tokenizer.json, with the meaning that Oniguruma's Ruby syntax gives it, which is
-// what Hugging Face tokenizers use: \s is Unicode's White_Space, \w letters, marks, decimal digits
-// and connectors, ^ and $ match at line ends. Escapes of another meaning in PCRE2 are refused.
+// what Hugging Face tokenizers use: \s is Unicode's White_Space, \w letters, marks, digits
+// and connectors. What PCRE2 takes otherwise is refused: ^ and $, some escapes, {n}+.
 class Regex {
   public:
     // `where` begins the messages. A pattern that is malformed or not supported: exit 78.
