@@ -1,48 +1,137 @@
 #include "app/command_prepare.hpp"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <cstdio>
+#include <memory>
 #include <string>
 #include <vector>
 
+#include "app/output.hpp"
+#include "app/runtime.hpp"
+#include "core/clock.hpp"
 #include "data/prepare.hpp"
 #include "data/tokenizer.hpp"
 
 namespace polytrain {
 namespace {
 
-void run(const CLI::App& command) {
-    PrepareOptions options;
-    for (const auto& input : command["INPUT"]->as<std::vector<std::string>>())
-        options.inputs.emplace_back(input);
-    options.out = command["--out"]->as<std::string>();
-    options.validation = command["--validation"]->as<double>();
-    const auto tokenizer = make_tokenizer(command["--tokenizer"]->as<std::string>());
+struct Arguments {
+    std::vector<std::string> inputs;
+    std::string tokenizer = "bytes", out, field = "text";
+    double validation = 0.05;
+    int threads = 0;
+};
 
-    const PrepareResult result = prepare(options, *tokenizer);
-    const auto print = [&](const char* name, int64_t documents, int64_t tokens) {
-        fmt::print("{}: {} document{}, {} tokens\n", (options.out / name).string(), documents,
-                   documents == 1 ? "" : "s", tokens);
+// The progress on standard error: one live line on a terminal, else a plain line now and then.
+class ProgressLine {
+  public:
+    ~ProgressLine() {
+        if (open_line_) std::fputc('\n', stderr);
+    }
+    void show(const PrepareProgress& progress) {
+        if (since_shown_.seconds() < (terminal_ ? 0.2 : 10)) return;
+        since_shown_.restart();
+        const std::string text = line(progress);
+        fmt::print(stderr, "{}", terminal_ ? "\r" + text + "\x1b[K" : text + "\n");
+        std::fflush(stderr);
+        open_line_ = terminal_;
+    }
+
+  private:
+    static std::string line(const PrepareProgress& progress) {
+        const auto ratio = [](auto a, auto b) {
+            return b > 0 ? static_cast<double>(a) / static_cast<double>(b) : 0;
+        };
+        const double share = ratio(progress.file_bytes, progress.total_file_bytes);
+        const double rate =
+            ratio(progress.text_bytes - progress.resumed_text_bytes, progress.seconds);
+        const double left = ratio(
+            progress.seconds * static_cast<double>(progress.total_file_bytes - progress.file_bytes),
+            progress.file_bytes - progress.resumed_file_bytes);
+        return fmt::format("{:5.1f} %  {:.2f} GB of text  {:.1f} MB/s  {} tokens  left {}",
+                           100 * share, static_cast<double>(progress.text_bytes) * 1e-9,
+                           rate * 1e-6, progress.tokens, duration_text(left));
+    }
+
+    bool terminal_ = ::isatty(STDERR_FILENO) == 1, open_line_ = false;
+    Stopwatch since_shown_;
+};
+
+std::string summary(const Arguments& arguments, const PrepareResult& result) {
+    std::string text;
+    const auto file = [&](const char* name, int64_t documents, int64_t tokens) {
+        text += fmt::format("{}: {} document{}, {} tokens\n",
+                            (std::filesystem::path(arguments.out) / name).string(), documents,
+                            documents == 1 ? "" : "s", tokens);
     };
-    print("train.bin", result.train_documents, result.train_tokens);
-    if (options.validation > 0)
-        print("validation.bin", result.validation_documents, result.validation_tokens);
+    file("train.bin", result.train_documents, result.train_tokens);
+    if (arguments.validation > 0)
+        file("validation.bin", result.validation_documents, result.validation_tokens);
+    const PrepareCounts& counts = result.counts;
+    text +=
+        fmt::format("{} bytes of text in {}\n", counts.text_bytes, duration_text(result.seconds));
+    const auto oddity = [&](int64_t count, const char* what) {
+        if (count > 0) text += fmt::format("{} {}\n", count, what);
+    };
+    oddity(counts.text.empty_documents, "documents without text were left out");
+    oddity(counts.text.lone_surrogates, "halves of surrogate pairs were read as U+FFFD");
+    oddity(counts.encoded.invalid_bytes, "bytes were not UTF-8 and encoded one by one");
+    oddity(counts.encoded.dropped, "characters were dropped: the tokenizer has nothing for them");
+    oddity(counts.encoded.forced_cuts, "words too long for the memory bound were cut");
+    return text;
+}
+
+void run(const Arguments& arguments) {
+    PrepareOptions options;
+    options.inputs.assign(arguments.inputs.begin(), arguments.inputs.end());
+    options.out = arguments.out;
+    options.validation = arguments.validation;
+    options.field = arguments.field;
+    RunConfig config;
+    config.threads = arguments.threads;
+    options.threads = thread_count(config);
+    const auto tokenizer = make_tokenizer(arguments.tokenizer);
+
+    PrepareResult result;
+    {
+        ProgressLine line;
+        options.on_progress = [&](const PrepareProgress& progress) { line.show(progress); };
+        result = prepare(options, *tokenizer);
+    }
+    print(summary(arguments, result));
 }
 
 }  // namespace
 
 void add_prepare_command(CLI::App& app) {
-    CLI::App* command = app.add_subcommand("prepare", "Turn text files into token files");
-    command->add_option("--tokenizer", "Tokenizer")->default_str("bytes");
-    command->add_option("--out", "Folder for train.bin and validation.bin")->required();
-    command->add_option("--validation", "Fraction of the text to hold out; 0: none")
-        ->default_str("0.05");
-    command->add_option("INPUT", ".txt files, each one document")
+    CLI::App* command = app.add_subcommand("prepare", "Turn text into token files");
+    const auto arguments = std::make_shared<Arguments>();
+    command->add_option("--tokenizer", arguments->tokenizer, "\"bytes\" or a tokenizer file")
+        ->capture_default_str();
+    command->add_option("--out", arguments->out, "Folder for train.bin and validation.bin")
+        ->required();
+    command
+        ->add_option("--validation", arguments->validation,
+                     "Fraction of the documents (of the text, if there is one) to hold out; 0: "
+                     "none")
+        ->capture_default_str();
+    command->add_option("--field", arguments->field, "Key of the text in JSON lines")
+        ->capture_default_str();
+    command
+        ->add_option("--threads", arguments->threads,
+                     "Threads; 0: OMP_NUM_THREADS, or all processors. The output is the same")
+        ->check(CLI::Range(0, 4096));
+    command
+        ->add_option("INPUT", arguments->inputs,
+                     "Files and folders: .txt (one document), .jsonl, .json and .ndjson (one on "
+                     "each line), each also .gz, .zst or .bz2")
         ->required()
         ->expected(1, -1)
         ->allow_extra_args();
-    command->callback([command] { run(*command); });
+    command->callback([arguments] { run(*arguments); });
 }
 
 }  // namespace polytrain

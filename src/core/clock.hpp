@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <string>
 
 namespace polytrain {
 
@@ -15,5 +16,8 @@ class Stopwatch {
   private:
     std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
 };
+
+// "1h02m", "3m20s", "45s".
+std::string duration_text(double seconds);
 
 }  // namespace polytrain

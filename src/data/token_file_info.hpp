@@ -17,6 +17,11 @@ namespace polytrain {
 
 inline constexpr int64_t kTokenChunkBytes = int64_t{1} << 20;
 
+// 2 or 4.
+constexpr int64_t token_bytes_of(int64_t vocab_size) {
+    return vocab_size > 65536 ? 4 : 2;
+}
+
 // What a side file says.
 struct TokenFileInfo {
     std::string tokenizer;
@@ -27,7 +32,7 @@ struct TokenFileInfo {
     std::vector<int64_t> documents;
     std::vector<std::string> chunks;
 
-    int64_t token_bytes() const { return vocab_size > 65536 ? 4 : 2; }
+    int64_t token_bytes() const { return token_bytes_of(vocab_size); }
 };
 
 // X.json for X.bin; a path that does not end in .bin: exit 78.

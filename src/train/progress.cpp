@@ -2,19 +2,12 @@
 
 #include <unistd.h>
 
-#include <cmath>
 #include <cstdio>
 
+#include "core/clock.hpp"
 #include "core/error.hpp"
 
 namespace polytrain {
-
-std::string duration_text(double seconds) {
-    const auto whole = static_cast<int64_t>(std::llround(seconds));
-    if (whole >= 3600) return fmt::format("{}h{:02}m", whole / 3600, whole % 3600 / 60);
-    if (whole >= 60) return fmt::format("{}m{:02}s", whole / 60, whole % 60);
-    return fmt::format("{}s", whole);
-}
 
 Progress::Progress(int64_t total_steps, int64_t log_every)
     : total_steps_(total_steps), log_every_(log_every), terminal_(::isatty(STDERR_FILENO) == 1) {}

@@ -25,7 +25,4 @@ class Progress {
     bool terminal_, open_line_ = false;
 };
 
-// "1h02m", "3m20s", "45s".
-std::string duration_text(double seconds);
-
 }  // namespace polytrain

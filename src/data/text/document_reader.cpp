@@ -19,7 +19,9 @@ DocumentReader::DocumentReader(std::vector<TextInput> inputs, std::string field,
       report_(report),
       input_(static_cast<size_t>(from.input)),
       block_(kBlockBytes, '\0') {
-    for (size_t i = 0; i < input_; ++i) finished_bytes_ += inputs_.at(i).bytes;
+    PT_CHECK(input_ <= inputs_.size(), "file {} of {}", input_, inputs_.size());
+    for (size_t i = 0; i < input_; ++i) finished_bytes_ += inputs_[i].bytes;
+    if (input_ < inputs_.size()) open();
 }
 
 int64_t DocumentReader::file_bytes() const {
