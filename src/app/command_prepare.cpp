@@ -90,9 +90,7 @@ void run(const Arguments& arguments) {
     options.out = arguments.out;
     options.validation = arguments.validation;
     options.field = arguments.field;
-    RunConfig config;
-    config.threads = arguments.threads;
-    options.threads = thread_count(config);
+    options.threads = thread_count(arguments.threads);
     const auto tokenizer = make_tokenizer(arguments.tokenizer);
 
     PrepareResult result;

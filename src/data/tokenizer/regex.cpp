@@ -23,7 +23,8 @@ constexpr size_t kStartsPerLook = 1024;
 constexpr double kMaxSearchSeconds = 20;
 
 // What Oniguruma takes for a word character: the last six are superscript digits and fractions.
-const std::string kWord = "\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}\\x{b2}\\x{b3}\\x{b9}\\x{bc}-\\x{be}";
+constexpr const char* kWord =
+    "\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}\\x{b2}\\x{b3}\\x{b9}\\x{bc}-\\x{be}";
 
 std::string error_text(int code) {
     char text[256];
@@ -58,7 +59,7 @@ std::string translate(std::string_view pattern, const std::string& where) {
         else if (escape == 'S')
             out += "\\P{White_Space}";
         else if (escape == 'w')
-            out += in_class ? kWord : "[" + kWord + "]";
+            out += in_class ? kWord : fmt::format("[{}]", kWord);
         else if ((is_letter || is_digit) &&
                  std::string_view("nrtfvapPdDx").find(escape) == std::string_view::npos)
             fail(ExitCode::kBadConfig,
