@@ -27,7 +27,7 @@ void run(const Arguments& arguments) {
     options.run_folder = arguments.out.empty() ? std::filesystem::path("runs") /
                                                      std::filesystem::path(arguments.config).stem()
                                                : std::filesystem::path(arguments.out);
-    log::info("device cpu, {} threads; run folder {}", thread_count(config),
+    log::info("device cpu, {} threads; run folder {}", thread_count(config.threads),
               options.run_folder.string());
     const auto runtime = make_runtime(config);
     const TrainResult result = train(config, options, *runtime->backend, runtime->ops);

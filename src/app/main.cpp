@@ -10,6 +10,7 @@
 #include "app/command_prepare.hpp"
 #include "app/command_report.hpp"
 #include "app/command_sample.hpp"
+#include "app/command_tokenizer.hpp"
 #include "app/command_train.hpp"
 #include "app/runtime.hpp"
 #include "core/error.hpp"
@@ -23,6 +24,7 @@ int run(int argc, char** argv) {
     app.set_version_flag("--version", POLYTRAIN_VERSION);
     app.require_subcommand(1);
     app.failure_message(CLI::FailureMessage::help);
+    add_tokenizer_command(app);
     add_prepare_command(app);
     add_train_command(app);
     add_plan_command(app);

@@ -15,8 +15,8 @@ constexpr int kMostThreads = 4096;  // as the config's `threads`
 
 }  // namespace
 
-int thread_count(const RunConfig& config) {
-    if (config.threads > 0) return static_cast<int>(config.threads);
+int thread_count(int64_t wanted) {
+    if (wanted > 0) return static_cast<int>(wanted);
     const char* text = std::getenv("OMP_NUM_THREADS");
     if (text == nullptr || *text == '\0') return available_processors();
     // A list ("4,2") is OpenMP's form for nested levels: the first is ours.
@@ -31,7 +31,7 @@ int thread_count(const RunConfig& config) {
 
 std::unique_ptr<Runtime> make_runtime(const RunConfig& config) {
     auto runtime = std::make_unique<Runtime>();
-    runtime->backend = make_cpu_backend(thread_count(config));
+    runtime->backend = make_cpu_backend(thread_count(config.threads));
     runtime->backend->register_ops(runtime->ops);
     for (const auto& [op, implementation] : config.ops_force)
         runtime->ops.force(op, implementation);

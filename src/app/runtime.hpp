@@ -14,9 +14,9 @@ struct Runtime {
 };
 std::unique_ptr<Runtime> make_runtime(const RunConfig& config);
 
-// config.threads, or where that is 0 OMP_NUM_THREADS, or the processors this process may use. An
+// `threads`, or where that is 0 OMP_NUM_THREADS, or the processors this process may use. An
 // OMP_NUM_THREADS that is no number: exit 2.
-int thread_count(const RunConfig& config);
+int thread_count(int64_t threads);
 
 // The activations there are; known without a device.
 const ActivationCatalog& activation_catalog();

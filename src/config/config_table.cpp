@@ -26,22 +26,42 @@ ConfigKey data_table() {
                      {
                          bind(source, &SourceConfig::path,
                               {.name = "path",
-                               .doc = "A token file that `polytrain prepare` wrote.",
+                               .doc = "A token file of any format that docs/data.md lists.",
                                .required = true}),
                          bind(
                              source, &SourceConfig::weight,
                              {.name = "weight",
                               .doc = "Share of the training samples, relative to the other files'.",
                               .range = above(0)}),
+                         bind(source, &SourceConfig::format,
+                              {.name = "format",
+                               .doc = "auto tells by the file's name, header and neighbours; raw "
+                                      "is ids without a header, as nanoGPT has them.",
+                               .choices = {"auto", "polytrain", "megatron", "npy", "llmc", "raw"}}),
+                         bind(source, &SourceConfig::dtype,
+                              {.name = "dtype",
+                               .doc = "Of the ids in npy and raw files; auto: uint32 if "
+                                      "model.vocab_size is above 65,536, else uint16.",
+                               .choices = {"auto", "uint16", "uint32"}}),
                      }}),
-            bind(data, &DataConfig::validation,
-                 {.name = "validation",
-                  .doc = "Token files to evaluate on, each under a name for the reports."}),
+            bind(
+                data, &DataConfig::validation,
+                {.name = "validation",
+                 .doc = "Token files to evaluate on, each under a name for the reports; the format "
+                        "is told as by auto."}),
             bind(data, &DataConfig::tokenizer,
                  {.name = "tokenizer", .doc = "What makes tokens of text.", .choices = {"bytes"}}),
             bind(data, &DataConfig::synthetic,
                  {.name = "synthetic",
                   .doc = "A built-in random token stream in place of token files."}),
+            bind(data, &DataConfig::repetition_filter,
+                 {.name = "repetition_filter",
+                  .doc = "Leave out of the loss training sequences in which 1 to 13 tokens repeat "
+                         "32 times or more in a row, as OLMo does."}),
+            bind(data, &DataConfig::allow_changed,
+                 {.name = "allow_changed",
+                  .doc = "Resume although the training data changed since the checkpoint; else "
+                         "that is an error."}),
         }};
 }
 

@@ -5,9 +5,11 @@
 
 #include "core/error.hpp"
 #include "core/hash.hpp"
+#include "core/log.hpp"
+#include "data/formats/open.hpp"
+#include "data/repetition_filter.hpp"
 #include "data/synthetic.hpp"
-#include "data/token_file.hpp"
-#include "data/tokenizer.hpp"
+#include "ops/cross_entropy.hpp"
 
 namespace polytrain {
 namespace {
@@ -23,23 +25,18 @@ int64_t windows_of(const TokenSource& source, int64_t context) {
 }
 
 // Opens a token file that this config and model can use.
-std::unique_ptr<TokenSource> open_token_file(const std::string& path, const std::string& tokenizer,
-                                             int64_t context, int64_t vocab_size) {
-    auto file = std::make_unique<TokenFile>(path);
-    const TokenFileInfo& info = file->info();
-    const std::string fingerprint = make_tokenizer(tokenizer)->fingerprint();
-    if (info.tokenizer_fingerprint != fingerprint)
-        fail(ExitCode::kBadConfig,
-             "{}: was prepared with the tokenizer \"{}\" ({}), but data.tokenizer is \"{}\" ({})",
-             path, info.tokenizer, info.tokenizer_fingerprint, tokenizer, fingerprint);
-    if (info.vocab_size > vocab_size)
-        fail(ExitCode::kBadConfig,
-             "{}: has a vocabulary of {}, larger than the model's of {} (model.vocab_size)", path,
-             info.vocab_size, vocab_size);
-    if (info.tokens < context + 1)
+OpenedTokens open_source(const SourceConfig& source, const std::string& tokenizer, int64_t context,
+                         int64_t vocab_size) {
+    OpenedTokens opened = open_tokens(source, tokenizer, vocab_size);
+    if (opened.tokens->tokens() < context + 1)
         fail(ExitCode::kCorrupt, "{}: {} tokens are too few for one sequence of {} and its target",
-             path, info.tokens, context);
-    return file;
+             source.path, opened.tokens->tokens(), context);
+    return opened;
+}
+
+void tell_unknown_tokenizer(const std::string& files, const std::string& tokenizer) {
+    log::info("{}: the file doesn't say which tokenizer made it; it is taken to be \"{}\"", files,
+              tokenizer);
 }
 
 Sources open_training_sources(const DataConfig& config, uint64_t seed, int64_t context,
@@ -54,12 +51,18 @@ Sources open_training_sources(const DataConfig& config, uint64_t seed, int64_t c
     if (config.train.empty())
         fail(ExitCode::kBadConfig,
              "data.train names no token file (`polytrain prepare` makes them)");
+    std::string first_unknown;
+    int64_t unknown = 0;
     for (const SourceConfig& source : config.train) {
         if (!(source.weight > 0 && std::isfinite(source.weight)))
             fail(ExitCode::kBadConfig, "data.train: {}: the weight is {}; it must be above 0",
                  source.path, source.weight);
-        sources.push_back(open_token_file(source.path, config.tokenizer, context, vocab_size));
+        OpenedTokens opened = open_source(source, config.tokenizer, context, vocab_size);
+        if (!opened.tokenizer_known && unknown++ == 0) first_unknown = source.path;
+        sources.push_back(std::move(opened.tokens));
     }
+    if (unknown > 1) first_unknown += fmt::format(" and {} more", unknown - 1);
+    if (unknown > 0) tell_unknown_tokenizer(first_unknown, config.tokenizer);
     return sources;
 }
 
@@ -92,14 +95,21 @@ Loader::Loader(const DataConfig& config, uint64_t seed, int64_t context, int64_t
     : sources_(open_training_sources(config, seed, context, vocab_size)),
       weights_(weights_of(config)),
       context_(context),
+      repetition_filter_(config.repetition_filter),
       order_(order_of(seed, sources_, weights_, context)) {}
 
-void Loader::fill(int64_t first, int64_t count, int32_t* ids, int32_t* targets) const {
-    for (int64_t i = 0; i < count; ++i) {
+int64_t Loader::fill(int64_t first, int64_t count, int32_t* ids, int32_t* targets) const {
+    int64_t filtered = 0;
+    for (int64_t i = 0; i < count; ++i, ids += context_, targets += context_) {
         const SampleOrder::Place place = order_(first + i);
         read_window(*sources_[static_cast<size_t>(place.source)], place.sample * context_, context_,
-                    ids + i * context_, targets + i * context_);
+                    ids, targets);
+        if (repetition_filter_ && is_repetitive({ids, static_cast<size_t>(context_)})) {
+            std::fill_n(targets, context_, kNotScored);
+            ++filtered;
+        }
     }
+    return filtered;
 }
 
 std::string Loader::fingerprint() const {
@@ -119,11 +129,14 @@ ValidationReader::ValidationReader(const DataConfig& config, const std::string& 
                                    int64_t context, int64_t vocab_size, int64_t limit)
     : context_(context) {
     PT_CHECK(context >= 1 && limit >= 0, "a context of {}, a limit of {}", context, limit);
-    if (config.synthetic)
+    if (config.synthetic) {
         source_ = std::make_unique<SyntheticTokens>(seed, "data/synthetic/held-out", vocab_size,
                                                     kSyntheticHeldOutSequences * context + 1);
-    else
-        source_ = open_token_file(path, config.tokenizer, context, vocab_size);
+    } else {
+        OpenedTokens opened = open_source({.path = path}, config.tokenizer, context, vocab_size);
+        if (!opened.tokenizer_known) tell_unknown_tokenizer(path, config.tokenizer);
+        source_ = std::move(opened.tokens);
+    }
     windows_ = windows_of(*source_, context);
     sequences_ = limit == 0 ? windows_ : std::min(windows_, limit);
 }

@@ -1,6 +1,7 @@
 #pragma once
 // Training and held-out sequences by number. A sequence has T ids and T targets; the targets are
-// the ids shifted by one, and all of them are scored.
+// the ids shifted by one, and all of them are scored, but where a training sequence is filtered
+// out.
 
 #include <cstdint>
 #include <memory>
@@ -17,13 +18,15 @@ namespace polytrain {
 // i of a source is tokens [i T, i T + T], so that a source of n tokens has (n - 1) / T samples.
 class Loader {
   public:
-    // Opens and verifies every source. Weight not positive, other tokenizer than `config` names, or
-    // vocabulary larger than the model's `vocab_size`: exit 78; file shorter than T + 1 tokens, or
-    // damaged: exit 65; missing: exit 66.
+    // Opens and verifies every source. Weight not positive, a format that can't be told, other
+    // tokenizer than `config` names, or vocabulary larger than the model's `vocab_size`: exit 78;
+    // file shorter than T + 1 tokens, with an id outside the vocabulary, or damaged: exit 65;
+    // missing: exit 66.
     Loader(const DataConfig& config, uint64_t seed, int64_t context, int64_t vocab_size);
 
-    // Samples [first, first + count) of the run: ids and targets of count * T elements each.
-    void fill(int64_t first, int64_t count, int32_t* ids, int32_t* targets) const;
+    // Samples [first, first + count) of the run: ids and targets of count * T elements each. With
+    // data.repetition_filter the targets of repetitive samples are kNotScored; returns how many.
+    int64_t fill(int64_t first, int64_t count, int32_t* ids, int32_t* targets) const;
 
     // Of all that decides what sample i is, but the seed: sources, their weights, T.
     std::string fingerprint() const;
@@ -34,6 +37,7 @@ class Loader {
     std::vector<std::unique_ptr<TokenSource>> sources_;
     std::vector<double> weights_;
     int64_t context_;
+    bool repetition_filter_;
     SampleOrder order_;
 };
 

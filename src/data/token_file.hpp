@@ -3,7 +3,7 @@
 #include <filesystem>
 #include <string>
 
-#include "core/file.hpp"
+#include "data/token_array.hpp"
 #include "data/token_file_info.hpp"
 #include "data/token_source.hpp"
 
@@ -14,19 +14,18 @@ namespace polytrain {
 // throws exit 65 with the path and the byte, a missing one exit 66.
 class TokenFile final : public TokenSource {
   public:
-    explicit TokenFile(std::filesystem::path bin);
+    explicit TokenFile(const std::filesystem::path& bin);
 
     const TokenFileInfo& info() const { return info_; }
     int64_t tokens() const override { return info_.tokens; }
-    void read(int64_t begin, int64_t count, int32_t* out) const override;
+    void read(int64_t begin, int64_t count, int32_t* out) const override {
+        array_.read(begin, count, out);
+    }
     std::string fingerprint() const override;
 
   private:
-    void verify() const;
-
-    std::filesystem::path bin_;
     TokenFileInfo info_;
-    MappedFile file_;
+    TokenArray array_;
 };
 
 }  // namespace polytrain

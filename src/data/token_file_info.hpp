@@ -13,9 +13,9 @@
 #include <string>
 #include <vector>
 
-namespace polytrain {
+#include "data/token_array.hpp"
 
-inline constexpr int64_t kTokenChunkBytes = int64_t{1} << 20;
+namespace polytrain {
 
 // 2 or 4.
 constexpr int64_t token_bytes_of(int64_t vocab_size) {

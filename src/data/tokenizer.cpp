@@ -1,9 +1,16 @@
 #include "data/tokenizer.hpp"
 
+#include <filesystem>
+
 #include "core/error.hpp"
+#include "core/file.hpp"
+#include "data/tokenizer/bpe_tokenizer.hpp"
+#include "data/tokenizer/characters.hpp"
 
 namespace polytrain {
 namespace {
+
+constexpr uint64_t kMaxTokenizerBytes = uint64_t{1} << 28;
 
 class ByteEncoder final : public Encoder {
   public:
@@ -50,7 +57,19 @@ std::vector<int32_t> Tokenizer::encode(std::string_view text) const {
 
 std::unique_ptr<Tokenizer> make_tokenizer(const std::string& name) {
     if (name == "bytes") return std::make_unique<ByteTokenizer>();
-    fail(ExitCode::kBadConfig, "there is no tokenizer \"{}\"; this version has: \"bytes\"", name);
+    if (name == "chars")
+        fail(ExitCode::kBadConfig,
+             "the tokenizer \"chars\" takes its vocabulary from a text: name the tokenizer.json "
+             "that "
+             "`polytrain prepare --tokenizer chars` wrote beside the token files");
+    std::error_code ignored;
+    if (!std::filesystem::exists(name, ignored))
+        fail(ExitCode::kBadConfig,
+             "there is no tokenizer \"{}\": neither \"bytes\" nor a file of this name", name);
+    std::string text = read_file(name, kMaxTokenizerBytes);
+    if (text.find(fmt::format("\"format\": \"{}\"", kCharactersFormat)) != std::string::npos)
+        return make_character_tokenizer(name);
+    return make_bpe_tokenizer(std::move(text), name);
 }
 
 }  // namespace polytrain

@@ -56,6 +56,10 @@ class Tokenizer {
     virtual std::string fingerprint() const = 0;
     // The id put after each document, if this tokenizer has one.
     virtual std::optional<int32_t> separator() const = 0;
+    // The id put before a text where it begins, if this tokenizer has one.
+    virtual std::optional<int32_t> begin_of_text() const { return std::nullopt; }
+    // More of what it is made of, in lines for people to read.
+    virtual std::string description() const { return {}; }
     // What a file holds that make_tokenizer() reads this tokenizer from; empty if it needs none.
     virtual std::string file_text() const = 0;
 

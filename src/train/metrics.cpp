@@ -40,9 +40,14 @@ MetricsFile::MetricsFile(std::filesystem::path path, int64_t last_step) : path_(
 }
 
 void MetricsFile::append(const StepMetrics& metrics) {
-    nlohmann::ordered_json line{{"step", metrics.step}, {"tokens", metrics.tokens},
-                                {"loss", metrics.loss}, {"grad_norm", metrics.grad_norm},
-                                {"lr", metrics.lr},     {"tokens_per_s", metrics.tokens_per_s}};
+    nlohmann::ordered_json line{{"step", metrics.step},
+                                {"tokens", metrics.tokens},
+                                {"loss", metrics.loss},
+                                {"grad_norm", metrics.grad_norm},
+                                {"lr", metrics.lr},
+                                {"tokens_per_s", metrics.tokens_per_s},
+                                {"data_wait_s", metrics.data_wait_s}};
+    if (metrics.filtered_sequences) line["filtered_sequences"] = *metrics.filtered_sequences;
     if (const auto val_loss = metrics.val_loss()) line["val_loss"] = *val_loss;
     if (metrics.validation.size() > 1) line["val_losses"] = metrics.validation;
     out_ << line.dump() << '\n' << std::flush;

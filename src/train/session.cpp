@@ -52,11 +52,6 @@ DType storage_type(const RunConfig& config) {
     return DType::kF32;
 }
 
-int64_t HostBatch::scored() const {
-    return static_cast<int64_t>(targets.size()) -
-           std::count(targets.begin(), targets.end(), kNotScored);
-}
-
 TrainingPlan plan_training(const RunConfig& config, const OpTable& ops) {
     TrainingPlan plan;
     plan.model = std::make_unique<Transformer>(config.model, ops.activations());

@@ -9,6 +9,7 @@
 
 #include "checkpoint/checkpoint.hpp"
 #include "config/run_config.hpp"
+#include "data/host_batch.hpp"
 #include "model/transformer.hpp"
 #include "optim/adamw.hpp"
 
@@ -29,14 +30,6 @@ TrainingPlan plan_training(const RunConfig& config, const OpTable& ops);
 struct StepResult {
     double loss = 0;       // mean over the scored tokens, in nats
     double grad_norm = 0;  // before clipping
-};
-
-// Token ids and targets of some sequences, in host memory.
-struct HostBatch {
-    std::vector<int32_t> ids, targets;
-    explicit HostBatch(int64_t tokens)
-        : ids(static_cast<size_t>(tokens)), targets(static_cast<size_t>(tokens)) {}
-    int64_t scored() const;
 };
 
 class TrainingSession {

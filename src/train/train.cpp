@@ -4,12 +4,14 @@
 #include <cmath>
 #include <limits>
 #include <memory>
+#include <optional>
 
 #include "config/load.hpp"
 #include "core/checked.hpp"
 #include "core/clock.hpp"
 #include "core/log.hpp"
 #include "data/loader.hpp"
+#include "data/prefetcher.hpp"
 #include "model/estimate.hpp"
 #include "optim/schedule.hpp"
 #include "train/metrics.hpp"
@@ -19,6 +21,8 @@
 
 namespace polytrain {
 namespace {
+
+constexpr int kBatchesAhead = 3;
 
 // The step at which the limits of steps and tokens end the run; 0: there is no such limit.
 int64_t last_step(const RunConfig& config) {
@@ -48,6 +52,7 @@ class Run {
         else
             session_.initialise(config.seed);
         begin_run(options.run_folder, opened.passed_over, state_.config_json);
+        start_reading();
         describe();
     }
 
@@ -81,17 +86,36 @@ class Run {
 
     void resume(const Checkpoint& checkpoint) {
         const TrainState& saved = checkpoint.state();
-        if (saved.data_fingerprint != state_.data_fingerprint)
-            fail(ExitCode::kBadConfig,
-                 "{}: the training data are not those of this checkpoint (fingerprint {} then, {} "
-                 "now): its place in them would mean nothing. Restore the token files, or start a "
-                 "new run with another --out",
-                 checkpoint.folder().string(), saved.data_fingerprint, state_.data_fingerprint);
+        if (saved.data_fingerprint != state_.data_fingerprint) {
+            const std::string changed = fmt::format(
+                "{}: the training data are not those of this checkpoint (fingerprint {} then, {} "
+                "now)",
+                checkpoint.folder().string(), saved.data_fingerprint, state_.data_fingerprint);
+            if (!config_.data.allow_changed)
+                fail(ExitCode::kBadConfig,
+                     "{}: its place in them would mean nothing. Restore the token files, start a "
+                     "new run with another --out, or, to go on with these from the same sample "
+                     "number, set data.allow_changed",
+                     changed);
+            log::warn("{}; data.allow_changed: going on with these from sample {}", changed,
+                      saved.next_sample);
+        }
         session_.restore(checkpoint);
         state_.step = saved.step;
         state_.tokens = saved.tokens;
         state_.next_sample = saved.next_sample;
         log::info("resuming from {}", checkpoint.folder().string());
+    }
+
+    // From here on micro-batches are read ahead of the steps that use them.
+    void start_reading() {
+        const int64_t count = config_.train.micro_batch;
+        const auto fill = [this, count, first = state_.next_sample](int64_t number,
+                                                                    HostBatch& batch) {
+            batch.filtered =
+                loader_.fill(first + number * count, count, batch.ids.data(), batch.targets.data());
+        };
+        prefetcher_.emplace(count * config_.model.context, kBatchesAhead, fill);
     }
 
     void describe() const {
@@ -119,13 +143,17 @@ class Run {
     StepMetrics step() {
         const Stopwatch step_watch;
         const TrainConfig& train = config_.train;
+        StepMetrics metrics;
+        int64_t filtered = 0;
         session_.begin_step();
         for (int64_t done = 0; done < train.batch; done += train.micro_batch) {
-            loader_.fill(state_.next_sample + done, train.micro_batch, batch_.ids.data(),
-                         batch_.targets.data());
-            session_.accumulate(batch_);
+            const Stopwatch data_watch;
+            const HostBatch& batch = prefetcher_->next();
+            metrics.data_wait_s += data_watch.seconds();
+            filtered += batch.filtered;
+            session_.accumulate(batch);
         }
-        StepMetrics metrics;
+        if (config_.data.repetition_filter) metrics.filtered_sequences = filtered;
         metrics.step = state_.step + 1;
         metrics.lr =
             learning_rate(config_.optimizer, metrics.step,
@@ -177,8 +205,9 @@ class Run {
     Loader loader_;
     std::map<std::string, std::unique_ptr<ValidationReader>> validation_;
     TrainingSession session_;
-    HostBatch batch_;
+    HostBatch batch_;  // of evaluations
     TrainState state_;
+    std::optional<Prefetcher> prefetcher_;  // after what its thread uses
 };
 
 }  // namespace

@@ -134,7 +134,8 @@ TEST_CASE("explain tells type, default, range, unit and meaning") {
         "  final_ratio   number, default 0.1     The last step's learning rate, as a part of "
         "lr.\n");
     CHECK(explain_key("data.train.path", small_catalog()) ==
-          "data.train.path: text, required\n  A token file that `polytrain prepare` wrote.\n");
+          "data.train.path: text, required\n"
+          "  A token file of any format that docs/data.md lists.\n");
     CHECK_THAT(explain_key("data.train.3.path", small_catalog()), Contains("token file"));
     CHECK_THAT(explain_key("model.moe", small_catalog()),
                Catch::Matchers::StartsWith("model.moe: not in this version\n"));
@@ -171,7 +172,7 @@ TEST_CASE("the docs page has a row for every key") {
         CHECK_THAT(page, Contains(key->doc));
     }
     CHECK_THAT(page, Contains("| `lr` | number | `0.001` | >= 0 | Peak learning rate. |\n"));
-    CHECK_THAT(page, Contains("| `path` | text | required |  | A token file that"));
+    CHECK_THAT(page, Contains("| `path` | text | required |  | A token file of any"));
 }
 
 // To write it again: polytrain config schema --markdown > docs/config.md

@@ -47,8 +47,9 @@ TEST_CASE("every key is emitted, in the order of the tables") {
           "feed_forward ");
     CHECK(names(json["model"]["init"]) == "std depth_scaled ");
     CHECK(names(json["model"]["feed_forward"]) == "activation order gated hidden ");
-    CHECK(names(json["data"]) == "train validation tokenizer synthetic ");
-    CHECK(names(json["data"]["train"][1]) == "path weight ");
+    CHECK(names(json["data"]) ==
+          "train validation tokenizer synthetic repetition_filter allow_changed ");
+    CHECK(names(json["data"]["train"][1]) == "path weight format dtype ");
     CHECK(names(json["train"]) ==
           "steps tokens seconds batch micro_batch recompute eval_every eval_sequences "
           "checkpoint_every log_every ");
@@ -75,7 +76,8 @@ TEST_CASE("differences come one a line, in the order of the tables") {
               "seed: 1 -> 2",
               "model.tied: false -> true",
               "data.train.0.path: \"a.bin\" -> \"b.bin\"",
-              "data.train.1: (none) -> {\"path\":\"c.bin\",\"weight\":2.0}",
+              "data.train.1: (none) -> "
+              "{\"path\":\"c.bin\",\"weight\":2.0,\"format\":\"auto\",\"dtype\":\"auto\"}",
               "optimizer.lr: 0.001 -> 0.002",
               "ops.force.linear: (none) -> \"reference\"",
           });

@@ -3,8 +3,10 @@
 #include <random>
 #include <set>
 
+#include "data/sample_order_oracle.hpp"
 #include "data/sampler.hpp"
 #include "support/catch.hpp"
+#include "support/random.hpp"
 #include "support/thrown.hpp"
 
 using namespace polytrain;
@@ -74,13 +76,15 @@ TEST_CASE("two sources stay within one sample of their ratio at every point") {
     const double share = first / (first + second);
     int64_t counts[2] = {0, 0};
     double worst = 0;
-    for (int64_t g = 0; g < 100000; ++g) {
+    bool in_order = true;  // each source's own 0, 1, 2, ..., none left out
+    for (int64_t g = 0; g < 1000000 && in_order; ++g) {
         const Mixture::Place place = mixture(g);
-        REQUIRE((place.source == 0 || place.source == 1));
-        REQUIRE(place.index == counts[place.source]++);  // in order, none left out
+        in_order =
+            (place.source == 0 || place.source == 1) && place.index == counts[place.source]++;
         worst = std::max(
             worst, std::abs(static_cast<double>(counts[0]) - share * static_cast<double>(g + 1)));
     }
+    CHECK(in_order);
     CHECK(worst <= 0.5 + 1e-6);
 }
 
@@ -136,11 +140,50 @@ TEST_CASE("each epoch of each source reads all of its samples once, at 10,000 ra
     }
 }
 
+TEST_CASE("10,000 random cuts over ranks and micro-batches: samples and order are the page's") {
+    Random random("sample order");
+    std::vector<SampleOrder::Source> sources;
+    for (int cut = 0; cut < 10000; ++cut) {
+        sources.clear();
+        std::vector<SampleOrderOracle::Source> same;
+        for (int64_t i = random.integer(1, 4); i > 0; --i) {
+            // Of few samples, so that cuts cross epochs, and of as many as a corpus has.
+            sources.push_back({random.integer(1, random.integer(0, 3) == 0 ? int64_t{1} << 45 : 40),
+                               random.integer(0, 1) == 0 ? random.uniform(0.01, 1)
+                                                         : std::exp(random.uniform(-30, 30))});
+            same.push_back({sources.back().samples, sources.back().weight});
+        }
+        const auto seed = static_cast<uint64_t>(random.integer(0, INT64_MAX));
+        // A global batch: each rank has a contiguous slice of it, in micro-batches.
+        const int64_t ranks = random.integer(1, 8), micro = random.integer(1, 3),
+                      per_rank = micro * random.integer(1, 3), batch = ranks * per_rank;
+        const int64_t step = random.integer(0, random.integer(0, 1) == 0 ? 100 : int64_t{1} << 48);
+        INFO("cut " << cut << ", seed " << seed << ", batch " << batch << ", step " << step);
+
+        std::vector<SampleOrder::Place> of_rank;
+        for (int64_t rank = 0; rank < ranks; ++rank) {
+            const SampleOrder order(seed, sources);  // each rank makes its own, at any index
+            for (int64_t first = 0; first < per_rank; first += micro)
+                for (int64_t i = 0; i < micro; ++i)
+                    of_rank.push_back(order(step * batch + rank * per_rank + first + i));
+        }
+        const SampleOrderOracle oracle(seed, same);
+        bool agree = true;
+        for (int64_t i = 0; i < batch; ++i) {
+            const auto& [source, epoch, sample] = of_rank[static_cast<size_t>(i)];
+            agree &= oracle(step * batch + i) == SampleOrderOracle::Place{source, epoch, sample};
+        }
+        REQUIRE(agree);
+    }
+}
+
 TEST_CASE("the sample order is the one it has always been") {
     const SampleOrder order(1, {{1000, 0.7}, {500, 0.3}});
     std::vector<int64_t> start;
     for (int64_t g = 0; g < 8; ++g) start.push_back(order(g).source * 1000 + order(g).sample);
     CHECK(start == std::vector<int64_t>{430, 1483, 436, 429, 1398, 179, 941, 155});
+    const SampleOrderOracle oracle(1, {{1000, 0.7}, {500, 0.3}});
+    CHECK(oracle(1) == SampleOrderOracle::Place{1, 0, 483});
 }
 
 TEST_CASE("sources without samples and weights that are no weights are bugs of the caller") {

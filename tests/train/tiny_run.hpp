@@ -40,13 +40,14 @@ inline TrainResult train_with(const RunConfig& config, const std::filesystem::pa
     return train(config, {folder, resume}, *machine.backend, machine.ops);
 }
 
-// The lines of metrics.jsonl without the one figure that a clock decides.
+// The lines of metrics.jsonl without the figures that a clock decides.
 inline std::vector<nlohmann::json> metrics_of(const std::filesystem::path& folder) {
     std::ifstream in(folder / "metrics.jsonl");
     std::vector<nlohmann::json> lines;
     for (std::string line; std::getline(in, line);) {
         lines.push_back(nlohmann::json::parse(line));
         lines.back().erase("tokens_per_s");
+        lines.back().erase("data_wait_s");
     }
     return lines;
 }
