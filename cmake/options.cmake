@@ -15,7 +15,8 @@ endif()
 
 add_library(polytrain_options INTERFACE)
 target_compile_options(polytrain_options INTERFACE
-    -Wall -Wextra -Wshadow -Wnon-virtual-dtor -fpch-preprocess
+    -Wall -Wextra -Wshadow -Wnon-virtual-dtor
+    $<$<CXX_COMPILER_ID:GNU>:-fpch-preprocess>
     # Contraction would let the compiler choose the bits; kernels write fused products out.
     -ffp-contract=off
     -fstack-protector-strong)
@@ -25,7 +26,7 @@ endif()
 if(POLYTRAIN_WERROR)
     # GCC 12 sees overruns inside its own std::string where there are none.
     target_compile_options(polytrain_options INTERFACE -Werror -Wno-error=array-bounds
-        -Wno-error=stringop-overflow -Wno-error=restrict)
+        $<$<CXX_COMPILER_ID:GNU>:-Wno-error=stringop-overflow;-Wno-error=restrict>)
 endif()
 if(POLYTRAIN_SANITIZE)
     target_compile_options(polytrain_options INTERFACE

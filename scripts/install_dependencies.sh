@@ -1,16 +1,23 @@
 #!/usr/bin/env bash
 # Installs what PolyTrain is built from: distribution packages only (docs/architecture.md says what
 # each is for). With sudo when not root; without either it prints the line to run.
-# Usage: install_dependencies.sh [--developer]   --developer adds the format and lint tools.
+# Usage: install_dependencies.sh [--developer] [--fuzz]
+#   --developer   adds the format and lint tools
+#   --fuzz        adds clang, which builds the fuzz targets
 set -euo pipefail
 
 packages=(g++ cmake ninja-build ccache libdnnl-dev libhwy-dev nlohmann-json3-dev libcli11-dev
           libspdlog-dev libfmt-dev libxxhash-dev libpcre2-dev libutf8proc-dev zlib1g-dev
           libzstd-dev libbz2-dev catch2)
 optional=(bible-kjv) # quickstart's text; it has a text of its own without it
-if [ "${1:-}" = --developer ]; then
-    packages+=(clang-format clang-tidy)
-fi
+for argument in "$@"; do
+    case $argument in
+        --developer) packages+=(clang-format clang-tidy) ;;
+        # The run-time library has a package of its own on some systems; llvm names lines.
+        --fuzz) packages+=(clang) optional+=(libclang-rt-dev llvm) ;;
+        *) sed -n '4,6s/^# \{0,1\}//p' "$0"; exit 2 ;;
+    esac
+done
 
 installed() { dpkg-query -W -f='${Status}' "$1" 2>/dev/null | grep -q 'ok installed'; }
 missing=() missing_optional=()

@@ -2,7 +2,8 @@
 # Installs packages, builds and runs the tests.
 # Usage: test.sh [--sanitize] [--slow]
 #   (nothing)    release build, the fast set
-#   --sanitize   the fast set under AddressSanitizer and UndefinedBehaviorSanitizer
+#   --sanitize   the fast set under AddressSanitizer and UndefinedBehaviorSanitizer, then a minute
+#                of each fuzz target
 #   --slow       release build, the slow set
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -12,7 +13,7 @@ for argument in "$@"; do
     case $argument in
         --sanitize) preset=asan ;;
         --slow) label=slow ;;
-        *) sed -n '2,7s/^# \{0,1\}//p' "$0"; exit 2 ;;
+        *) sed -n '2,8s/^# \{0,1\}//p' "$0"; exit 2 ;;
     esac
 done
 
@@ -20,3 +21,4 @@ scripts/install_dependencies.sh
 cmake --preset "$preset" -DPOLYTRAIN_TESTS=ON
 cmake --build --preset "$preset"
 ctest --preset "$preset" -L "$label"
+if [ "$preset" = asan ]; then scripts/fuzz.sh 60; fi

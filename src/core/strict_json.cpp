@@ -50,16 +50,18 @@ std::string seal_json(json object) {
     return text_of(object);
 }
 
-json read_sealed_json(const std::filesystem::path& path, uint64_t limit) {
-    const std::string text = read_file(path, limit);
-    json object = parse_strict_json(text, path.string(), kMaxSealedDepth);
+json parse_sealed_json(std::string_view text, std::string_view where) {
+    json object = parse_strict_json(text, where, kMaxSealedDepth);
     if (!object.is_object() || object.erase(kSealKey) == 0)
-        fail(ExitCode::kCorrupt, "{}: has no seal; PolyTrain did not write this file",
-             path.string());
+        fail(ExitCode::kCorrupt, "{}: has no seal; PolyTrain did not write this file", where);
     if (seal_json(object) != text)
         fail(ExitCode::kCorrupt, "{}: was changed after it was written: its seal does not match",
-             path.string());
+             where);
     return object;
+}
+
+json read_sealed_json(const std::filesystem::path& path, uint64_t limit) {
+    return parse_sealed_json(read_file(path, limit), path.string());
 }
 
 }  // namespace polytrain

@@ -17,7 +17,10 @@ nlohmann::json parse_strict_json(std::string_view text, std::string_view where, 
 // exactly the form that seal_json() writes: any changed, lost or added byte is found.
 std::string seal_json(nlohmann::json object);
 
-// Reads a sealed document back, without its seal. Missing file: exit 66; damaged: exit 65.
+// A sealed document's text back as the object without its seal. Damaged: exit 65; `where` (a path)
+// begins the message.
+nlohmann::json parse_sealed_json(std::string_view text, std::string_view where);
+// The same of a file. Missing: exit 66.
 nlohmann::json read_sealed_json(const std::filesystem::path& path, uint64_t limit);
 
 }  // namespace polytrain

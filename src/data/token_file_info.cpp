@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/error.hpp"
+#include "core/file.hpp"
 #include "core/strict_json.hpp"
 
 namespace polytrain {
@@ -19,14 +20,27 @@ std::string dtype_of(const TokenFileInfo& info) {
     return info.token_bytes() == 2 ? "uint16" : "uint32";
 }
 
-TokenFileInfo parse_info(const json& side) {
+// nlohmann would make an integer of true, 1.5 and 2^64 - 1 as well.
+int64_t integer(const json& value, const std::string& name) {
+    const bool fits = value.is_number_integer() &&
+                      (!value.is_number_unsigned() || value.get<uint64_t>() <= INT64_MAX);
+    if (!fits) fail(ExitCode::kCorrupt, "{}: {} is in the place of an integer", name, value.dump());
+    return value.get<int64_t>();
+}
+
+TokenFileInfo parse_info(const json& side, const std::string& name) {
     TokenFileInfo info;
     info.tokenizer = side.at("tokenizer").get<std::string>();
     info.tokenizer_fingerprint = side.at("tokenizer_fingerprint").get<std::string>();
-    info.vocab_size = side.at("vocab_size").get<int64_t>();
-    if (!side.at("separator").is_null()) info.separator = side.at("separator").get<int32_t>();
-    info.tokens = side.at("tokens").get<int64_t>();
-    info.documents = side.at("documents").get<std::vector<int64_t>>();
+    info.vocab_size = integer(side.at("vocab_size"), name);
+    if (!side.at("separator").is_null()) {
+        const int64_t id = integer(side.at("separator"), name);
+        info.separator = static_cast<int32_t>(id == static_cast<int32_t>(id) ? id : -1);
+    }
+    info.tokens = integer(side.at("tokens"), name);
+    const auto& documents = side.at("documents").get_ref<const json::array_t&>();
+    info.documents.reserve(documents.size());
+    for (const json& start : documents) info.documents.push_back(integer(start, name));
     info.chunks = side.at("chunks").get<std::vector<std::string>>();
     return info;
 }
@@ -69,19 +83,23 @@ std::string side_file_text(const TokenFileInfo& info) {
 }
 
 TokenFileInfo read_side_file(const std::filesystem::path& side) {
-    const json document = read_sealed_json(side, kMaxSideBytes);
+    return parse_side_file(read_file(side, kMaxSideBytes), side.string());
+}
+
+TokenFileInfo parse_side_file(std::string_view text, const std::string& name) {
+    const json document = parse_sealed_json(text, name);
     if (document.value("format", json()) != kFormat)
-        fail(ExitCode::kCorrupt, "{}: does not describe a token file", side.string());
+        fail(ExitCode::kCorrupt, "{}: does not describe a token file", name);
     if (document.value("version", json()) != kVersion)
-        fail(ExitCode::kCorrupt, "{}: format version {}, this program reads version {}",
-             side.string(), document.value("version", json()).dump(), kVersion);
+        fail(ExitCode::kCorrupt, "{}: format version {}, this program reads version {}", name,
+             document.value("version", json()).dump(), kVersion);
     try {
-        TokenFileInfo info = parse_info(document);
+        TokenFileInfo info = parse_info(document, name);
         if (const char* key = contradiction(info, document))
-            fail(ExitCode::kCorrupt, "{}: \"{}\" contradicts the rest", side.string(), key);
+            fail(ExitCode::kCorrupt, "{}: \"{}\" contradicts the rest", name, key);
         return info;
     } catch (const json::exception& error) {
-        fail(ExitCode::kCorrupt, "{}: {}", side.string(), error.what());
+        fail(ExitCode::kCorrupt, "{}: {}", name, error.what());
     }
 }
 

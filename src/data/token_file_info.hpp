@@ -11,6 +11,7 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "data/token_array.hpp"
@@ -40,7 +41,9 @@ std::filesystem::path side_file_of(const std::filesystem::path& bin);
 
 std::string side_file_text(const TokenFileInfo& info);
 
-// Reads and checks a side file by itself. Missing: exit 66; damaged or another version: exit 65.
+// Checks a side file by itself. Damaged or another version: exit 65 with `name` (X.json).
+TokenFileInfo parse_side_file(std::string_view text, const std::string& name);
+// The same of a file. Missing: exit 66.
 TokenFileInfo read_side_file(const std::filesystem::path& side);
 
 }  // namespace polytrain

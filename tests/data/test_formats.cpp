@@ -166,6 +166,8 @@ TEST_CASE_METHOD(Fixture, "Megatron: the message names file, byte and numbers") 
     refused_with(17, "\3", "dtype code 3");  // int16: the same width
     refused_with(17, "\7", "dtype code 7");  // float32
     refused_with(18, "\xff\xff\xff\xff\xff\xff\xff\xff", "18446744073709551615 sequences");
+    refused_with(18, packed<uint64_t>(std::vector{(uint64_t{1} << 62) + 4}),  // 12 times it is 48
+                 "4611686018427387908 sequences don't fit");
     refused_with(18, "\5", "5 sequences and 5 document entries make 134 bytes, but the file has");
     refused_with(26, std::string(8, '\0'), "0 entries");
     refused_with(26, "\xff\xff\xff\xff\xff\xff\xff\x7f", "9223372036854775807 entries");
@@ -233,6 +235,7 @@ TEST_CASE_METHOD(Fixture,
     CHECK(wide.says("uint32"));
     CHECK(open(file("a.npy", packed<uint32_t>(many)), "auto", "uint32").tokens->tokens() == 100);
     CHECK(open(file("a.npy", std::string(1000, '\0'))).tokens->tokens() == 500);
+    CHECK(read_all(*open(file("a.npy", packed<uint16_t>(many))).tokens) == many);
 }
 
 TEST_CASE_METHOD(Fixture, "an id outside the model's vocabulary is refused with file and byte") {

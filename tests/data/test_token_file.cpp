@@ -1,6 +1,8 @@
+#include <nlohmann/json.hpp>
 #include <numeric>
 
 #include "core/hash.hpp"
+#include "core/strict_json.hpp"
 #include "data/number_tokenizer.hpp"
 #include "data/token_file.hpp"
 #include "data/token_file_writer.hpp"
@@ -165,6 +167,28 @@ TEST_CASE("a side file that was sealed again is still checked against itself and
         info.vocab_size = 254;
         refused("x.bin: token 254 at byte 6 is outside the vocabulary of 254");
     }
+}
+
+TEST_CASE("a side file's integers are integers, and fit") {
+    SmallFile small;
+    const std::string whole = slurp(small.side);
+    const auto refused = [&](const std::string& key, const nlohmann::json& value) {
+        nlohmann::json side = nlohmann::json::parse(slurp(small.side));
+        side.erase("seal");
+        side[key] = value;
+        spit(small.side, seal_json(side));
+        INFO(key << " " << value);
+        CHECK(small.open().code == ExitCode::kCorrupt);
+        CHECK(small.open().says("x.json: "));
+        CHECK(small.open().says(value.is_array() ? value.back().dump() : value.dump()));
+    };
+    for (const char* key : {"tokens", "vocab_size", "separator"})
+        for (const nlohmann::json& value : {nlohmann::json(true), nlohmann::json(5.0),
+                                           nlohmann::json("5"), nlohmann::json(UINT64_MAX)}) {
+            refused(key, value);
+            spit(small.side, whole);
+        }
+    refused("documents", {0, 2.5});
 }
 
 TEST_CASE("an unpublished writer leaves nothing, and the older file as it was") {

@@ -48,7 +48,6 @@ LlmcHeader parse_llmc(std::span<const std::byte> bytes, const std::string& name)
     if (word(1) != kind->version)
         refuse_field(name, 4, "version {}; wants {}", word(1), kind->version);
     const int64_t tokens = word(2);
-    if (tokens < 0) refuse_field(name, 8, "{} tokens", tokens);
     for (size_t i = 3; i < 256; ++i)
         if (word(i) != 0)
             refuse_field(name, 4 * i, "header word {} is {}; llm.c leaves it 0", i, word(i));
