@@ -8,8 +8,9 @@
 #include "app/runtime.hpp"
 #include "config/load.hpp"
 #include "core/log.hpp"
-#include "data/tokenizer.hpp"
+#include "data/data_tokenizer.hpp"
 #include "generate/sample.hpp"
+#include "train/run_folder.hpp"
 #include "train/session.hpp"
 
 namespace polytrain {
@@ -19,6 +20,23 @@ struct Arguments {
     std::string run, prompt = "\n";
     SampleOptions options;
 };
+
+// The copy that train left in the run folder; without one, what the config names.
+std::unique_ptr<Tokenizer> tokenizer_of(const std::filesystem::path& run, const RunConfig& config) {
+    const std::filesystem::path copy = run / kTokenizerName;
+    return make_tokenizer(std::filesystem::exists(copy) ? copy.string()
+                                                        : DataTokenizer(config.data).name());
+}
+
+std::vector<int32_t> encode_prompt(const Tokenizer& tokenizer, const std::string& prompt) {
+    std::vector<int32_t> ids;
+    const auto encoder = tokenizer.make_encoder();
+    encoder->encode(prompt, true, ids);
+    if (encoder->report().dropped > 0)
+        fail(ExitCode::kUsage, "--prompt has characters that are not in the model's vocabulary");
+    if (ids.empty()) fail(ExitCode::kUsage, "--prompt is empty: give at least one character");
+    return ids;
+}
 
 void run(const Arguments& arguments) {
     const std::filesystem::path folder = arguments.run;
@@ -35,12 +53,12 @@ void run(const Arguments& arguments) {
         fail(ExitCode::kUsage, "{}: trained on synthetic tokens, which no text belongs to",
              folder.string());
 
-    const auto tokenizer = make_tokenizer(config.data.tokenizer);
-    std::vector<int32_t> prompt = tokenizer->encode(arguments.prompt);
-    if (prompt.empty()) fail(ExitCode::kUsage, "--prompt is empty: give at least one character");
+    const auto tokenizer = tokenizer_of(folder, config);
+    std::vector<int32_t> prompt = encode_prompt(*tokenizer, arguments.prompt);
     const auto runtime = make_runtime(config);
     const InferenceSession session(config, *runtime->backend, runtime->ops, *checkpoint);
     print(arguments.prompt);
+    std::vector<int32_t> written = prompt;
     generate(
         std::move(prompt), config.model.context, arguments.options,
         [&](const std::vector<int32_t>& ids) {
@@ -49,7 +67,13 @@ void run(const Arguments& arguments) {
             logits.resize(static_cast<size_t>(tokenizer->vocab_size()));
             return logits;
         },
-        [&](int32_t id) { print(tokenizer->decode(std::span(&id, 1))); });
+        [&](int32_t id) {
+            // What a token adds may depend on the ones before it.
+            const size_t before = tokenizer->decode(written).size();
+            written.push_back(id);
+            const std::string now = tokenizer->decode(written);
+            print(std::string_view(now).substr(std::min(before, now.size())));
+        });
     print("\n");
 }
 

@@ -50,7 +50,10 @@ ConfigKey data_table() {
                  .doc = "Token files to evaluate on, each under a name for the reports; the format "
                         "is told as by auto."}),
             bind(data, &DataConfig::tokenizer,
-                 {.name = "tokenizer", .doc = "What makes tokens of text.", .choices = {"bytes"}}),
+                 {.name = "tokenizer",
+                  .doc =
+                      "What made the tokens: bytes, the path of a tokenizer.json, or chars, which "
+                      "is the tokenizer.json beside the first training file."}),
             bind(data, &DataConfig::synthetic,
                  {.name = "synthetic",
                   .doc = "A built-in random token stream in place of token files."}),

@@ -7,6 +7,7 @@
 
 #include "core/checked.hpp"
 #include "core/error.hpp"
+#include "data/data_tokenizer.hpp"
 
 namespace polytrain::config {
 namespace {
@@ -100,10 +101,20 @@ class Resolver {
                 blame({"model.vocab_size", "data.synthetic"},
                       "synthetic data has no tokenizer to take model.vocab_size from; set it");
         } else if (vocab_size == 0) {
-            vocab_size = kByteTokens;
-        } else if (vocab_size < kByteTokens) {
-            blame({"model.vocab_size"}, "{} is less than the {} of tokenizer \"{}\"", vocab_size,
-                  kByteTokens, config_.data.tokenizer);
+            take_vocabulary();
+        } else if (config_.data.tokenizer == "bytes" && vocab_size < kByteTokens) {
+            // Of other tokenizers the token files tell, when they are opened.
+            blame({"model.vocab_size"}, "{} is less than the {} of tokenizer \"bytes\"", vocab_size,
+                  kByteTokens);
+        }
+    }
+
+    void take_vocabulary() {
+        try {
+            config_.model.vocab_size = DataTokenizer(config_.data).get().vocab_size();
+        } catch (const Error& error) {
+            blame({"data.tokenizer", "data"}, "{} (with model.vocab_size set it isn't needed yet)",
+                  error.what());
         }
     }
 

@@ -25,8 +25,8 @@ int64_t windows_of(const TokenSource& source, int64_t context) {
 }
 
 // Opens a token file that this config and model can use.
-OpenedTokens open_source(const SourceConfig& source, const std::string& tokenizer, int64_t context,
-                         int64_t vocab_size) {
+OpenedTokens open_source(const SourceConfig& source, const DataTokenizer& tokenizer,
+                         int64_t context, int64_t vocab_size) {
     OpenedTokens opened = open_tokens(source, tokenizer, vocab_size);
     if (opened.tokens->tokens() < context + 1)
         fail(ExitCode::kCorrupt, "{}: {} tokens are too few for one sequence of {} and its target",
@@ -51,18 +51,19 @@ Sources open_training_sources(const DataConfig& config, uint64_t seed, int64_t c
     if (config.train.empty())
         fail(ExitCode::kBadConfig,
              "data.train names no token file (`polytrain prepare` makes them)");
+    const DataTokenizer tokenizer(config);
     std::string first_unknown;
     int64_t unknown = 0;
     for (const SourceConfig& source : config.train) {
         if (!(source.weight > 0 && std::isfinite(source.weight)))
             fail(ExitCode::kBadConfig, "data.train: {}: the weight is {}; it must be above 0",
                  source.path, source.weight);
-        OpenedTokens opened = open_source(source, config.tokenizer, context, vocab_size);
+        OpenedTokens opened = open_source(source, tokenizer, context, vocab_size);
         if (!opened.tokenizer_known && unknown++ == 0) first_unknown = source.path;
         sources.push_back(std::move(opened.tokens));
     }
     if (unknown > 1) first_unknown += fmt::format(" and {} more", unknown - 1);
-    if (unknown > 0) tell_unknown_tokenizer(first_unknown, config.tokenizer);
+    if (unknown > 0) tell_unknown_tokenizer(first_unknown, tokenizer.name());
     return sources;
 }
 
@@ -133,8 +134,9 @@ ValidationReader::ValidationReader(const DataConfig& config, const std::string& 
         source_ = std::make_unique<SyntheticTokens>(seed, "data/synthetic/held-out", vocab_size,
                                                     kSyntheticHeldOutSequences * context + 1);
     } else {
-        OpenedTokens opened = open_source({.path = path}, config.tokenizer, context, vocab_size);
-        if (!opened.tokenizer_known) tell_unknown_tokenizer(path, config.tokenizer);
+        const DataTokenizer tokenizer(config);
+        OpenedTokens opened = open_source({.path = path}, tokenizer, context, vocab_size);
+        if (!opened.tokenizer_known) tell_unknown_tokenizer(path, tokenizer.name());
         source_ = std::move(opened.tokens);
     }
     windows_ = windows_of(*source_, context);

@@ -74,7 +74,7 @@ OpenedRun open_run_folder(const std::filesystem::path& folder, bool resume, cons
 }
 
 void begin_run(const std::filesystem::path& folder, const std::vector<PassedOver>& passed_over,
-               const std::string& config_json) {
+               const std::string& config_json, const std::string& tokenizer_text) {
     make_folders(folder / "checkpoints");
     for (const PassedOver& other : passed_over) {
         if (!is_committed(other.name)) continue;
@@ -88,6 +88,7 @@ void begin_run(const std::filesystem::path& folder, const std::vector<PassedOver
         rename_durable(from, to);
         log::info("{} is kept as {}", other.name, to.filename().string());
     }
+    if (!tokenizer_text.empty()) write_file_atomic(folder / kTokenizerName, tokenizer_text);
     write_file_atomic(folder / "config.json", config_json);
 }
 

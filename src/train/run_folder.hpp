@@ -26,8 +26,10 @@ OpenedRun open_run_folder(const std::filesystem::path& folder, bool resume, cons
 
 // Makes the folder ready for the run's steps, once nothing can be refused any more: damaged
 // checkpoints step out of the way of new ones of their step (step-20 becomes step-20.damaged), and
-// config.json is written.
+// config.json is written, and the text of the tokenizer's file where it has one, so that the folder
+// can be used by itself.
+inline constexpr const char* kTokenizerName = "tokenizer.json";
 void begin_run(const std::filesystem::path& folder, const std::vector<PassedOver>& passed_over,
-               const std::string& config_json);
+               const std::string& config_json, const std::string& tokenizer_text);
 
 }  // namespace polytrain

@@ -10,6 +10,7 @@
 #include "core/checked.hpp"
 #include "core/clock.hpp"
 #include "core/log.hpp"
+#include "data/data_tokenizer.hpp"
 #include "data/loader.hpp"
 #include "data/prefetcher.hpp"
 #include "model/estimate.hpp"
@@ -51,7 +52,8 @@ class Run {
             resume(*opened.checkpoint);
         else
             session_.initialise(config.seed);
-        begin_run(options.run_folder, opened.passed_over, state_.config_json);
+        begin_run(options.run_folder, opened.passed_over, state_.config_json,
+                  config.data.synthetic ? "" : DataTokenizer(config.data).get().file_text());
         start_reading();
         describe();
     }

@@ -47,7 +47,7 @@ struct Fixture {
     }
     static OpenedTokens open(const std::string& path, const std::string& format = "auto",
                              const std::string& dtype = "auto", int64_t vocab_size = kVocab) {
-        return open_tokens({path, 1, format, dtype}, "bytes", vocab_size);
+        return open_tokens({path, 1, format, dtype}, DataTokenizer("bytes"), vocab_size);
     }
     static Thrown refused(const std::string& path, const std::string& format = "auto",
                           const std::string& dtype = "auto", int64_t vocab_size = kVocab) {
@@ -305,7 +305,7 @@ TEST_CASE("a real Megatron file reads as its makers say") {
         WARN("skipped: there is no " << path);
         return;
     }
-    const OpenedTokens opened = open_tokens({path}, "bytes", 5000);
+    const OpenedTokens opened = open_tokens({path}, DataTokenizer("bytes"), 5000);
     const std::vector<int32_t> ids = read_all(*opened.tokens);
     CHECK(ids.size() == 1361845);
     CHECK(*std::max_element(ids.begin(), ids.end()) == 4999);
@@ -316,5 +316,6 @@ TEST_CASE("a real Megatron file reads as its makers say") {
     const auto size = static_cast<int64_t>(fs::file_size(path));
     const MegatronIndex index = parse_megatron_index(bytes_of_text(idx), size, path);
     CHECK((index.sequences == 1000 && index.documents == 1000 && index.tokens == 1361845));
-    CHECK(thrown_by([&] { open_tokens({path}, "bytes", 4999); }).code == ExitCode::kCorrupt);
+    CHECK(thrown_by([&] { open_tokens({path}, DataTokenizer("bytes"), 4999); }).code ==
+          ExitCode::kCorrupt);
 }

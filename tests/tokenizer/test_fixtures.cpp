@@ -1,5 +1,5 @@
-// Ids that Hugging Face tokenizers gave for tokenizers that PolyTrain trained, and for variations of
-// them (fixtures/make.py says how they were made).
+// Ids that Hugging Face tokenizers gave for tokenizers that PolyTrain trained, and for variations
+// of them (fixtures/make.py says how they were made).
 
 #include <nlohmann/json.hpp>
 

@@ -9,7 +9,6 @@
 #include "data/formats/llmc.hpp"
 #include "data/formats/megatron.hpp"
 #include "data/token_file.hpp"
-#include "data/tokenizer.hpp"
 
 namespace polytrain {
 namespace {
@@ -39,15 +38,15 @@ TokenType headerless_type(const std::string& dtype, int64_t vocab_size) {
     return wide ? TokenType::kUint32 : TokenType::kUint16;
 }
 
-std::unique_ptr<TokenSource> open_own(const std::string& path, const std::string& tokenizer,
+std::unique_ptr<TokenSource> open_own(const std::string& path, const DataTokenizer& tokenizer,
                                       int64_t vocab_size) {
     auto file = std::make_unique<TokenFile>(path);
     const TokenFileInfo& info = file->info();
-    const std::string fingerprint = make_tokenizer(tokenizer)->fingerprint();
+    const std::string fingerprint = tokenizer.get().fingerprint();
     if (info.tokenizer_fingerprint != fingerprint)
         fail(ExitCode::kBadConfig,
              "{}: was prepared with the tokenizer \"{}\" ({}), but data.tokenizer is \"{}\" ({})",
-             path, info.tokenizer, info.tokenizer_fingerprint, tokenizer, fingerprint);
+             path, info.tokenizer, info.tokenizer_fingerprint, tokenizer.name(), fingerprint);
     if (info.vocab_size > vocab_size)
         fail(ExitCode::kBadConfig,
              "{}: has a vocabulary of {}, larger than the model's of {} (model.vocab_size)", path,
@@ -57,7 +56,7 @@ std::unique_ptr<TokenSource> open_own(const std::string& path, const std::string
 
 }  // namespace
 
-OpenedTokens open_tokens(const SourceConfig& source, const std::string& tokenizer,
+OpenedTokens open_tokens(const SourceConfig& source, const DataTokenizer& tokenizer,
                          int64_t vocab_size) {
     const std::string format = source.format == "auto" ? detect(source.path) : source.format;
     if (format == "npy" || format == "raw")

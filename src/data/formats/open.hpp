@@ -5,6 +5,7 @@
 #include <string>
 
 #include "data/data_config.hpp"
+#include "data/data_tokenizer.hpp"
 #include "data/token_source.hpp"
 
 namespace polytrain {
@@ -19,7 +20,7 @@ struct OpenedTokens {
 // (Megatron), X.json (polytrain prepare), the name .npy, llm.c's header. No id is outside
 // [0, vocab_size). Format not to be told, dtype given where the format says it, other tokenizer, or
 // larger vocabulary: exit 78; damaged, or an id outside: exit 65; missing: exit 66.
-OpenedTokens open_tokens(const SourceConfig& source, const std::string& tokenizer,
+OpenedTokens open_tokens(const SourceConfig& source, const DataTokenizer& tokenizer,
                          int64_t vocab_size);
 
 }  // namespace polytrain

@@ -14,7 +14,7 @@ namespace polytrain {
 namespace {
 
 // Of one attempt at one place; the patterns of known tokenizers take a step a character.
-constexpr uint32_t kMatchLimit = 20'000'000;
+constexpr uint32_t kMatchLimit = 10'000'000;
 constexpr uint32_t kHeapLimitKib = 64 * 1024;
 constexpr size_t kJitStackBytes = size_t{1} << 20;
 // Places to start a match at that are tried before the clock is looked at, and the time that one

@@ -19,9 +19,10 @@ constexpr int kMaxDepth = 32;
 // Ids index tables here and rows of the embedding there.
 constexpr int64_t kMaxId = (int64_t{1} << 22) - 1;
 
-int32_t checked_id(int64_t id, const std::string& where) {
+template <class Where>
+int32_t checked_id(int64_t id, const Where& where) {
     if (id < 0 || id > kMaxId)
-        fail(ExitCode::kBadConfig, "{}: id {} is not in 0 to {}", where, id, kMaxId);
+        fail(ExitCode::kBadConfig, "{}: id {} is not in 0 to {}", where(), id, kMaxId);
     return static_cast<int32_t>(id);
 }
 
@@ -29,11 +30,11 @@ void read_vocabulary(const Component& model, BpeSpec& spec) {
     const Component vocabulary = model.object("vocab");
     std::unordered_map<int32_t, std::string> by_id;
     for (const auto& [token, id] : vocabulary.value().items()) {
-        const std::string where = vocabulary.where() + "." + token;
-        if (!id.is_number_integer()) fail(ExitCode::kBadConfig, "{}: is not an id", where);
+        const auto where = [&, &key = token] { return vocabulary.where() + "." + key; };
+        if (!id.is_number_integer()) fail(ExitCode::kBadConfig, "{}: is not an id", where());
         const int32_t checked = checked_id(id.get<int64_t>(), where);
         if (const auto [other, added] = by_id.emplace(checked, token); !added)
-            fail(ExitCode::kBadConfig, "{}: has the id {} of \"{}\"", where, checked,
+            fail(ExitCode::kBadConfig, "{}: has the id {} of \"{}\"", where(), checked,
                  other->second);
         spec.vocabulary.emplace(token, checked);
     }
@@ -41,7 +42,8 @@ void read_vocabulary(const Component& model, BpeSpec& spec) {
 }
 
 // "a b", or ["a", "b"] as newer files have it.
-std::pair<std::string, std::string> merge_parts(const json& merge, const std::string& where) {
+template <class Where>
+std::pair<std::string, std::string> merge_parts(const json& merge, const Where& where) {
     if (merge.is_array() && merge.size() == 2 && merge[0].is_string() && merge[1].is_string())
         return {merge[0].get<std::string>(), merge[1].get<std::string>()};
     if (merge.is_string()) {
@@ -50,21 +52,23 @@ std::pair<std::string, std::string> merge_parts(const json& merge, const std::st
         if (space != std::string::npos && text.find(' ', space + 1) == std::string::npos)
             return {text.substr(0, space), text.substr(space + 1)};
     }
-    fail(ExitCode::kBadConfig, "{}: is not a merge, \"a b\" or [\"a\", \"b\"]", where);
+    fail(ExitCode::kBadConfig, "{}: is not a merge, \"a b\" or [\"a\", \"b\"]", where());
 }
 
 int64_t read_merges(const Component& model, BpeSpec& spec) {
-    const json& merges = model.value().value("merges", json());
-    if (!merges.is_array()) fail(ExitCode::kBadConfig, "{}.merges: is not an array", model.where());
+    if (!model.has("merges") || !model.value()["merges"].is_array())
+        fail(ExitCode::kBadConfig, "{}.merges: is not an array", model.where());
+    const json& merges = model.value()["merges"];
     std::unordered_set<std::string> made_of_bytes;
     if (spec.byte_fallback)
         for (int byte = 0; byte < 256; ++byte)
             made_of_bytes.insert(fmt::format("<0x{:02X}>", byte));
-    std::unordered_set<uint64_t> seen;
+    std::unordered_set<uint64_t> seen(2 * merges.size());
+    spec.merges.reserve(merges.size());
     int64_t duplicates = 0;
     for (size_t i = 0; i < merges.size(); ++i) {
         const auto where = [&] { return fmt::format("{}.merges[{}]", model.where(), i); };
-        const auto [left, right] = merge_parts(merges[i], where());
+        const auto [left, right] = merge_parts(merges[i], where);
         const auto id_of = [&](const std::string& token) {
             const auto found = spec.vocabulary.find(token);
             if (found == spec.vocabulary.end())
@@ -112,7 +116,7 @@ void read_model(const Component& model, TokenizerFile& file) {
 AddedToken read_added_token(const Component& token, const BpeSpec& model) {
     token.only({"id", "content", "single_word", "lstrip", "rstrip", "normalized", "special"});
     AddedToken added;
-    added.id = checked_id(token.integer("id"), token.where());
+    added.id = checked_id(token.integer("id"), [&] { return token.where(); });
     added.content = token.text("content");
     added.left_strip = token.boolean("lstrip", false);
     added.right_strip = token.boolean("rstrip", false);
@@ -148,7 +152,7 @@ void read_added_tokens(const Component& root, TokenizerFile& file) {
 
 // Of what decides ids and nothing else, so that other white space, or merges written as pairs,
 // don't make another tokenizer.
-std::string fingerprint_of(json root, const TokenizerFile& file) {
+std::string fingerprint_of(json&& root, const TokenizerFile& file) {
     for (const char* key : {"version", "truncation", "padding", "post_processor", "decoder"})
         root.erase(key);
     json& model = root["model"];
@@ -157,14 +161,14 @@ std::string fingerprint_of(json root, const TokenizerFile& file) {
         model.erase(key);
     std::string text = root.dump(-1, ' ', false, json::error_handler_t::replace);
     for (const BpeSpec::Merge& merge : file.model.merges)
-        text += fmt::format("\n{} {}", merge.left, merge.right);
+        (text += std::to_string(merge.left) + ' ') += std::to_string(merge.right) + '\n';
     return content_hash(text);
 }
 
 }  // namespace
 
 TokenizerFile parse_tokenizer_file(std::string_view text, const std::string& where) {
-    const json document = parse_strict_json(text, where, kMaxDepth);
+    json document = parse_strict_json(text, where, kMaxDepth);
     const Component root(document, where);
     root.only({"version", "truncation", "padding", "added_tokens", "normalizer", "pre_tokenizer",
                "post_processor", "decoder", "model"});
@@ -176,7 +180,7 @@ TokenizerFile parse_tokenizer_file(std::string_view text, const std::string& whe
     read_model(root.object("model"), file);
     read_added_tokens(root, file);
     read_components(root, file);
-    file.fingerprint = fingerprint_of(document, file);
+    file.fingerprint = fingerprint_of(std::move(document), file);
     return file;
 }
 
