@@ -14,6 +14,7 @@
 #include "core/clock.hpp"
 #include "data/prepare.hpp"
 #include "data/tokenizer.hpp"
+#include "data/tokenizer/characters.hpp"
 
 namespace polytrain {
 namespace {
@@ -84,6 +85,16 @@ std::string summary(const Arguments& arguments, const PrepareResult& result) {
     return text;
 }
 
+// "chars" makes its vocabulary of the text itself, which is read twice then.
+std::unique_ptr<Tokenizer> choose_tokenizer(const std::string& name,
+                                            const PrepareOptions& options) {
+    if (name != "chars") return make_tokenizer(name);
+    CharacterSet characters;
+    for_each_part(options.inputs, options.field,
+                  [&](std::string_view part, bool last) { characters.add(part, last); });
+    return characters.tokenizer();
+}
+
 void run(const Arguments& arguments) {
     PrepareOptions options;
     options.inputs.assign(arguments.inputs.begin(), arguments.inputs.end());
@@ -91,7 +102,7 @@ void run(const Arguments& arguments) {
     options.validation = arguments.validation;
     options.field = arguments.field;
     options.threads = thread_count(arguments.threads);
-    const auto tokenizer = make_tokenizer(arguments.tokenizer);
+    const auto tokenizer = choose_tokenizer(arguments.tokenizer, options);
 
     PrepareResult result;
     {
@@ -107,7 +118,9 @@ void run(const Arguments& arguments) {
 void add_prepare_command(CLI::App& app) {
     CLI::App* command = app.add_subcommand("prepare", "Turn text into token files");
     const auto arguments = std::make_shared<Arguments>();
-    command->add_option("--tokenizer", arguments->tokenizer, "\"bytes\" or a tokenizer file")
+    command
+        ->add_option("--tokenizer", arguments->tokenizer,
+                     "bytes, chars (those of the inputs), or a tokenizer.json")
         ->capture_default_str();
     command->add_option("--out", arguments->out, "Folder for train.bin and validation.bin")
         ->required();

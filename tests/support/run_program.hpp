@@ -1,6 +1,7 @@
 #pragma once
 // Runs the polytrain program as a user would, from the shell.
 
+#include <cstdint>
 #include <string>
 
 namespace polytrain::testing {
@@ -8,6 +9,7 @@ namespace polytrain::testing {
 struct ProgramResult {
     int exit_code;
     std::string out, err;
+    int64_t peak_bytes = 0;  // of memory
 };
 
 // `arguments` and `environment` ("NAME=value") are shell text.
