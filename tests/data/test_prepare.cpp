@@ -72,6 +72,17 @@ TEST_CASE_METHOD(Fixture, "a single document is cut between characters") {
     }
 }
 
+TEST_CASE_METHOD(Fixture, "a single document is cut between characters where blocks meet too") {
+    for (size_t size = 2 * 65530; size < 2 * 65542; ++size) {
+        std::string content(size % 3, 'a');
+        while (content.size() < size) content += "\xe2\x82\xac";
+        run({text("one.txt", content)}, 0.5);
+        const std::string train = text_of(out / "train.bin");
+        CHECK(train.size() == size % 3 + (size / 2 - size % 3) / 3 * 3);
+        CHECK((train + text_of(out / "validation.bin") == content));
+    }
+}
+
 TEST_CASE_METHOD(Fixture, "text that isn't UTF-8 is kept byte by byte") {
     const std::string content = std::string(5000000, '\xbf') + '\0' + "\r\n";
     run({text("one.txt", content)}, 0.25);

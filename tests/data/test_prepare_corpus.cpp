@@ -30,8 +30,8 @@ struct Corpus {
     std::vector<fs::path> inputs;
     std::vector<std::string> documents;  // what they hold
 
-    std::string text(int64_t most) {
-        std::string made(static_cast<size_t>(random.integer(1, most)), 'z');
+    std::string text(int64_t most, int64_t least = 1) {
+        std::string made(static_cast<size_t>(random.integer(least, most)), 'z');
         for (size_t i = 0; i < made.size(); i += 71) made[i] = static_cast<char>(i % 91);
         made[0] = static_cast<char>(random.integer(' ', '~'));
         return made;
@@ -40,11 +40,11 @@ struct Corpus {
         spit(folder / name, content);
         return folder / name;
     }
-    void add_lines(int count, int64_t most) {
+    void add_lines(int count, int64_t most, int64_t least = 1) {
         std::string lines;
         for (int i = 0; i < count; ++i) {
             if (random.integer(0, 9) == 0) lines += "{\"text\": \"\"}\n";
-            documents.push_back(text(most));
+            documents.push_back(text(most, least));
             lines += nlohmann::json{{"id", i}, {"text", documents.back()}}.dump() + "\n";
         }
         const std::string name = std::to_string(inputs.size()) + ".jsonl.zst";
@@ -90,17 +90,26 @@ struct Corpus {
     }
 };
 
-// Runs prepare() in a process of its own and kills that `after_us` after its start, or after it has
-// a journal to go on from. Whether it was done before.
+// When a file was last replaced; 0 where there is none.
+int64_t replaced_at(const fs::path& path) {
+    std::error_code error;
+    const auto time = fs::last_write_time(path, error);
+    return error ? 0 : time.time_since_epoch().count();
+}
+
+// Runs prepare() in a process of its own and kills that `after_us` after its start, or after it
+// wrote a journal to go on from. Whether it was done before.
 bool killed_too_late(const PrepareOptions& options, const Tokenizer& tokenizer, int64_t after_us,
                      bool with_journal = false) {
+    const fs::path journal = options.out / "prepare.partial/journal.json";
+    const int64_t before = replaced_at(journal);
     const pid_t child = ::fork();
     if (child == 0) {
         ::close(STDERR_FILENO);
         ::_exit(thrown_by([&] { prepare(options, tokenizer); }).message.empty() ? 0 : 1);
     }
     siginfo_t ended{};
-    while (with_journal && !fs::exists(options.out / "prepare.partial/journal.json") &&
+    while (with_journal && (replaced_at(journal) == 0 || replaced_at(journal) == before) &&
            ::waitid(P_PID, static_cast<id_t>(child), &ended, WEXITED | WNOHANG | WNOWAIT) == 0 &&
            ended.si_pid == 0)
         std::this_thread::sleep_for(std::chrono::microseconds(500));
@@ -117,7 +126,7 @@ bool killed_too_late(const PrepareOptions& options, const Tokenizer& tokenizer, 
 TEST_CASE_METHOD(Corpus, "prepare: the same bytes with any number of threads") {
     add_lines(300, 20000);
     add_text(static_cast<size_t>(random.integer(4, 6)) << 20);
-    add_lines(3, 3 << 20);
+    add_lines(3, 7 << 20, 4 << 20);
     add_text(5 << 20);
     add_text(0);
     add_lines(200, 200);
@@ -154,9 +163,17 @@ TEST_CASE_METHOD(Corpus, "prepare: killed again and again, the result is the sam
         gone_on += fs::exists(again.out / "prepare.partial/journal.json");
         again.threads = static_cast<int>(random.integer(1, 3));
     }
+    const bool unfinished =
+        slurp(again.out / "prepare.partial/journal.json").find("\"publishing\": false") !=
+        std::string::npos;
+    int64_t resumed = 0;
+    again.on_progress = [&](const PrepareProgress& progress) {
+        resumed = progress.resumed_text_bytes;
+    };
     const PrepareResult result = prepare(again, PairTokenizer());
     CHECK(kills > 2);
     CHECK(gone_on > 0);
+    CHECK((resumed > 0 || !unfinished));
     CHECK((bytes("killed") == bytes("whole")));
     CHECK(result.counts == whole.counts);
     CHECK(std::distance(fs::directory_iterator(again.out), {}) == 4);
@@ -180,8 +197,29 @@ TEST_CASE_METHOD(Corpus, "prepare: killed at any moment of a short run, the resu
     CHECK(kills > 3);
 }
 
+TEST_CASE_METHOD(Corpus, "prepare: killed within a single document, the result is the same") {
+    std::string text(13 << 20, 'x');
+    for (size_t i = 0; i < text.size(); i += 11) text[i] = static_cast<char>('a' + i % 13);
+    inputs = {file("one.jsonl", "{\"text\": \"" + text + "\"}\n")};
+    PrepareOptions again = options(1, "whole");
+    again.validation = 0.4;
+    prepare(again, PairTokenizer());
+    again.out = folder / "killed";
+    again.journal_seconds = 0;
+    for (int i = 0; i < 8; ++i)
+        killed_too_late(again, PairTokenizer(500), random.integer(0, i % 2 == 0 ? 20000 : 250000),
+                        i % 2 == 0);
+    prepare(again, PairTokenizer());
+    CHECK((bytes("killed") == bytes("whole")));
+}
+
 TEST_CASE_METHOD(Corpus, "prepare: what a killed one left of something else is not used") {
-    add_lines(300, 60000);
+    add_lines(150, 60000);
+    std::string line(40000, 'p'), lines;
+    for (int i = 0; i < 150; ++i, documents.push_back(line))
+        lines += "{\"text\":\"" + line + "\"}\n";
+    inputs.insert(inputs.begin(), file("plain.jsonl", lines));
+    std::rotate(documents.begin(), documents.begin() + 150, documents.end());
     PrepareOptions again = options(2, "out");
     again.journal_seconds = 0;
     const fs::path partial = again.out / "prepare.partial";
@@ -192,8 +230,10 @@ TEST_CASE_METHOD(Corpus, "prepare: what a killed one left of something else is n
         documents.push_back("more");
         inputs.push_back(file("more.txt", "more"));
     }
-    SECTION("an input was touched") {
-        fs::last_write_time(inputs[0], fs::last_write_time(inputs[0]) + std::chrono::seconds(1));
+    SECTION("an input of the same size was changed") {
+        std::replace(lines.begin(), lines.end(), 'p', 'q');
+        file("plain.jsonl", lines);
+        std::fill(documents.begin(), documents.begin() + 150, std::string(40000, 'q'));
     }
     SECTION("another tokenizer") {
         file_text = "another";
