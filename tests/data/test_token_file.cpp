@@ -184,7 +184,7 @@ TEST_CASE("a side file's integers are integers, and fit") {
     };
     for (const char* key : {"tokens", "vocab_size", "separator"})
         for (const nlohmann::json& value : {nlohmann::json(true), nlohmann::json(5.0),
-                                           nlohmann::json("5"), nlohmann::json(UINT64_MAX)}) {
+                                            nlohmann::json("5"), nlohmann::json(UINT64_MAX)}) {
             refused(key, value);
             spit(small.side, whole);
         }
