@@ -153,7 +153,7 @@ TEST_CASE("10,000 random cuts over ranks and micro-batches: samples and order ar
                                                          : std::exp(random.uniform(-30, 30))});
             same.push_back({sources.back().samples, sources.back().weight});
         }
-        const auto seed = static_cast<uint64_t>(random.integer(0, INT64_MAX));
+        const auto seed = static_cast<uint64_t>(random.integer(0, INT64_MAX - 1));
         // A global batch: each rank has a contiguous slice of it, in micro-batches.
         const int64_t ranks = random.integer(1, 8), micro = random.integer(1, 3),
                       per_rank = micro * random.integer(1, 3), batch = ranks * per_rank;
