@@ -38,6 +38,64 @@ std::string side_file(int64_t vocab_size, int64_t tokens, const std::vector<int6
     return side_file_text(info);
 }
 
+// One of each component, so that the fuzzer has all their words.
+std::string tokenizer_file(const std::string& normalizer, const std::string& pre_tokenizer,
+                           const std::string& decoder, const std::string& model,
+                           const std::string& text) {
+    return R"({"version": "1.0", "truncation": null, "padding": null, "added_tokens": [)"
+           R"({"id": 9, "content": "</s>", "single_word": false, "lstrip": true, "rstrip": false, )"
+           R"("normalized": false, "special": true}, {"id": 10, "content": "  ", )"
+           R"("normalized": true, "rstrip": true}], "normalizer": )" +
+           normalizer + ", \"pre_tokenizer\": " + pre_tokenizer + ", \"post_processor\": null, " +
+           "\"decoder\": " + decoder + ", \"model\": {\"type\": \"BPE\", " + model +
+           R"("vocab": {"a": 0, "b": 1, "ab": 2, "\u2581": 3, "\u2581a": 4, "<unk>": 5, )"
+           R"("<0x0A>": 6, "\u0120": 7, "abab": 8}, "merges": ["a b", ["\u2581", "a"], )"
+           R"(["ab", "ab"]]}})" +
+           '\0' + text;
+}
+
+void seed_tokenizers(const std::filesystem::path& folder) {
+    const std::string text = "ab abab\n  a\xe2\x96\x81 b</s>\xff e\xcc\x81 \xc2\x85";
+    const std::string target = "tokenizer_json";
+    seed(folder, target, 1,
+         tokenizer_file(R"({"type": "NFC"})", R"({"type": "ByteLevel", "add_prefix_space": true})",
+                        R"({"type": "ByteLevel"})", R"("ignore_merges": true, )", text));
+    seed(
+        folder, target, 2,
+        tokenizer_file(R"({"type": "Sequence", "normalizers": [{"type": "Prepend", "prepend": )"
+                       R"("\u2581"}, {"type": "Replace", "pattern": {"String": " "}, )"
+                       R"("content": "\u2581"}]})",
+                       "null",
+                       R"({"type": "Sequence", "decoders": [{"type": "Replace", "pattern": )"
+                       R"({"String": "\u2581"}, "content": " "}, {"type": "ByteFallback"}, )"
+                       R"({"type": "Fuse"}, {"type": "Strip", "content": " ", "start": 1, )"
+                       R"("stop": 0}]})",
+                       R"("unk_token": "<unk>", "fuse_unk": true, "byte_fallback": true, )", text));
+    int number = 3;
+    for (const char* behavior :
+         {"Removed", "Isolated", "MergedWithPrevious", "MergedWithNext", "Contiguous"}) {
+        seed(
+            folder, target, number,
+            tokenizer_file("null",
+                           R"({"type": "Sequence", "pretokenizers": [{"type": "Split", )"
+                           R"("pattern": {"Regex": "\\s+(?!\\S)|[^\\w]|\\p{L}{1,3}"}, "invert": )" +
+                               std::string(number % 2 == 0 ? "true" : "false") +
+                               R"(, "behavior": ")" + behavior +
+                               R"("}, {"type": "Metaspace", "replacement": "\u2581", )"
+                               R"("prepend_scheme": "first", "split": true}]})",
+                           R"({"type": "Metaspace", "replacement": "\u2581"})", "", text));
+        ++number;
+    }
+}
+
+void seed_lines(const std::filesystem::path& folder) {
+    seed(folder, "jsonl", 1,
+         R"({"text": "a \u00e9 \ud83d\ude00 \n", "id": -1.5e+3, "x": [true, false, null, {}]})"
+         "\n");
+    seed(folder, "jsonl", 2,
+         "{\"id\": {\"text\": 1}, \"text\": \"\"}\r\n\n{\"text\": \"\\ud800\"}");
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -46,6 +104,8 @@ int main(int argc, char** argv) {
         return 2;
     }
     const std::filesystem::path folder = argv[1];
+    seed_tokenizers(folder);
+    seed_lines(folder);
     seed(folder, "megatron_index", 1, index_of(8, {}));
     seed(folder, "megatron_index", 2, index_of(8, {4, 3, 2, 1}));
     seed(folder, "megatron_index", 3, index_of(4, {70000, 0, 5}));
