@@ -263,7 +263,7 @@ TEST_CASE_METHOD(Fixture, "a write that fails at any byte leaves the older check
         });
         if (thrown.code == ExitCode::kDone) break;
         ++failed;
-        REQUIRE(thrown.code == ExitCode::kIo);
+        REQUIRE(thrown.code == ExitCode::kCannotWrite);
         REQUIRE(names() == std::vector<std::string>{"step-1"});
     }
     std::signal(SIGXFSZ, ignored);
