@@ -32,7 +32,9 @@ struct Corpus {
 
     std::string text(int64_t most, int64_t least = 1) {
         std::string made(static_cast<size_t>(random.integer(least, most)), 'z');
-        for (size_t i = 0; i < made.size(); i += 71) made[i] = static_cast<char>(i % 91);
+        // Escapes of several lengths, so that parts end at any place in a document.
+        for (size_t i = 0; i < made.size(); i += static_cast<size_t>(random.integer(50, 90)))
+            made[i] = static_cast<char>(i % 91);
         made[0] = static_cast<char>(random.integer(' ', '~'));
         return made;
     }
@@ -177,6 +179,31 @@ TEST_CASE_METHOD(Corpus, "prepare: killed again and again, the result is the sam
     CHECK((bytes("killed") == bytes("whole")));
     CHECK(result.counts == whole.counts);
     CHECK(std::distance(fs::directory_iterator(again.out), {}) == 4);
+}
+
+TEST_CASE_METHOD(Corpus, "prepare: stopped every few rounds of work, the result is the same") {
+    SECTION("many documents") {
+        add_lines(400, 60000);
+        add_text(9 << 20);
+    }
+    SECTION("one") {
+        add_lines(1, 15 << 20, 15 << 20);
+    }
+    prepare(options(1, "whole"), PairTokenizer());
+    PrepareOptions again = options(1, "stopped");
+    again.journal_seconds = 0;
+    int64_t attempts = 0, resumed = 0;
+    for (bool done = false; !done; ++attempts) {
+        int64_t rounds = 1 + attempts;
+        again.on_progress = [&](const PrepareProgress& progress) {
+            resumed += progress.resumed_text_bytes > 0;
+            if (attempts < 20 && rounds-- == 0) fail(ExitCode::kIo, "stopped");
+        };
+        done = thrown_by([&] { prepare(again, PairTokenizer()); }).message.empty();
+    }
+    CHECK(attempts > 1);
+    CHECK(resumed > 0);
+    CHECK((bytes("stopped") == bytes("whole")));
 }
 
 TEST_CASE_METHOD(Corpus, "prepare: killed at any moment of a short run, the result is the same") {
