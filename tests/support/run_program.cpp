@@ -18,9 +18,9 @@ ProgramResult run_program(const std::string& arguments, const std::string& envir
         std::ifstream in(path, std::ios::binary);
         return std::string(std::istreambuf_iterator<char>(in), {});
     };
-    const std::string command = environment + " '" POLYTRAIN_PROGRAM "' " + arguments + " > '" +
-                                (folder / "out").string() + "' 2> '" + (folder / "err").string() +
-                                "' < /dev/null";
+    const std::string command = environment + " '" POLYTRAIN_PROGRAM "' < /dev/null " + arguments +
+                                " > '" + (folder / "out").string() + "' 2> '" +
+                                (folder / "err").string() + "'";
     const pid_t child = ::fork();
     if (child == 0) {
         ::execl("/bin/sh", "sh", "-c", command.c_str(), nullptr);
