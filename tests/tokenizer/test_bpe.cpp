@@ -110,6 +110,24 @@ TEST_CASE("a word of 100,000 letters is encoded exactly") {
     CHECK(std::all_of(ids.begin(), ids.end(), [](int32_t id) { return id == 5; }));
 }
 
+TEST_CASE("with ignore_merges a piece that is a token is taken whole, also in parts") {
+    json file =
+        toy_file({{"a", 0}, {"b", 1}, {"ab", 2}, {"ba", 3}, {"abab", 4}, {"bab", 5}}, {"a b"});
+    file["model"]["ignore_merges"] = true;
+    const auto tokenizer = make_toy(file);
+    const std::pair<const char*, std::vector<int32_t>> cases[] = {
+        {"bab", {5}}, {"ba", {3}}, {"abab", {4}}, {"ababab", {2, 2, 2}}, {"bbab", {1, 1, 2}}};
+    for (const auto& [text, ids] : cases) {
+        CAPTURE(text);
+        CHECK(tokenizer->encode(text) == ids);
+        const auto encoder = tokenizer->make_encoder();
+        std::vector<int32_t> in_parts;
+        for (const char* c = text; *c != '\0'; ++c) encoder->encode({c, 1}, false, in_parts);
+        encoder->encode("", true, in_parts);
+        CHECK(in_parts == ids);
+    }
+}
+
 TEST_CASE("what doesn't fit into the memory bound is cut and counted") {
     const auto tokenizer = make_toy(toy_file({{"a", 0}, {"aa", 1}}, {"a a"}));
     const auto encoder = tokenizer->make_encoder();

@@ -55,6 +55,7 @@ void PieceCache::remember(std::string_view piece, uint64_t hash, const int32_t* 
 
 size_t PieceEncoder::take(std::string_view piece, bool open) {
     PT_CHECK(ids_ != nullptr && !piece.empty(), "no place for ids, or no piece");
+    if (open && model_.ignores_merges()) return 0;  // it may be a token as a whole
     if (!open) {
         const int32_t whole = model_.whole(piece);
         if (whole >= 0) {
