@@ -128,6 +128,27 @@ TEST_CASE("a trained tokenizer has what its family has, for any number of thread
     }
 }
 
+TEST_CASE("the separator is the only token with a usual name, or the post-processor's") {
+    const auto separator = [](const nlohmann::json& change) {
+        nlohmann::json file = {
+            {"added_tokens", {{{"id", 1}, {"content", "</s>"}}}},
+            {"model",
+             {{"type", "BPE"}, {"vocab", {{"a", 0}}}, {"merges", nlohmann::json::array()}}}};
+        file.update(change);
+        return make_bpe_tokenizer(file.dump(), "t.json")->separator();
+    };
+    CHECK(separator({{"version", "1.0"}}) == 1);
+    CHECK(separator({{"added_tokens", nlohmann::json::array()}}) == std::nullopt);
+    const nlohmann::json both = {{{"id", 1}, {"content", "</s>"}},
+                                 {{"id", 2}, {"content", "<eos>"}}};
+    CHECK(separator({{"added_tokens", both}}) == std::nullopt);
+    const nlohmann::json ends = {
+        {"type", "TemplateProcessing"},
+        {"single", {{{"Sequence", {{"id", "A"}}}}, {{"SpecialToken", {{"id", "<eos>"}}}}}},
+        {"special_tokens", {{"<eos>", {{"id", "<eos>"}, {"ids", {2}}}}}}};
+    CHECK(separator({{"added_tokens", both}, {"post_processor", ends}}) == 2);
+}
+
 TEST_CASE("a vocabulary that can't be is refused") {
     Corpus corpus;
     for (const int64_t size : {int64_t{0}, int64_t{256}, int64_t{1} << 40}) {
