@@ -71,13 +71,15 @@ TEST_CASE("differences come one a line, in the order of the tables") {
     b.model.tied = true;
     b.data.train = {{"b.bin", 1}, {"c.bin", 2}};
     b.ops_force = {{"linear", "reference"}};
+    const std::string added =
+        "data.train.1: (none) -> "
+        "{\"path\":\"c.bin\",\"weight\":2.0,\"format\":\"auto\",\"dtype\":\"auto\"}";
     CHECK(config_differences(a, b, small_catalog()) ==
           std::vector<std::string>{
               "seed: 1 -> 2",
               "model.tied: false -> true",
               "data.train.0.path: \"a.bin\" -> \"b.bin\"",
-              "data.train.1: (none) -> "
-              "{\"path\":\"c.bin\",\"weight\":2.0,\"format\":\"auto\",\"dtype\":\"auto\"}",
+              added,
               "optimizer.lr: 0.001 -> 0.002",
               "ops.force.linear: (none) -> \"reference\"",
           });

@@ -114,8 +114,8 @@ TEST_CASE_METHOD(Fixture, "documents: a zstd window over 128 MiB is refused by i
         refused({file("long.txt.zst", zstd_with_window(prose(random, 100000), 28))});
     CHECK(thrown.code == ExitCode::kCorrupt);
     CHECK(thrown.says("--long=27"));
-    CHECK(refused({file("long.txt.zst", zstd_with_window(prose(random, 100000), 27))}).message ==
-          "");
+    CHECK(refused({file("long.txt.zst", zstd_with_window(prose(random, 100000), 27))})
+              .message.empty());
 }
 
 TEST_CASE_METHOD(Fixture, "documents: folders in byte order, other files counted") {
