@@ -15,13 +15,14 @@
 #include "data/prepare.hpp"
 #include "data/tokenizer.hpp"
 #include "data/tokenizer/characters.hpp"
+#include "data/tokenizer/with_separator.hpp"
 
 namespace polytrain {
 namespace {
 
 struct Arguments {
     std::vector<std::string> inputs;
-    std::string tokenizer = "bytes", out, field = "text";
+    std::string tokenizer = "bytes", out, field = "text", separator;
     double validation = 0.05;
     int threads = 0;
 };
@@ -61,7 +62,8 @@ class ProgressLine {
     Stopwatch since_shown_;
 };
 
-std::string summary(const Arguments& arguments, const PrepareResult& result) {
+std::string summary(const Arguments& arguments, const PrepareResult& result,
+                    std::optional<int32_t> separator) {
     std::string text;
     const auto file = [&](const char* name, int64_t documents, int64_t tokens) {
         text += fmt::format("{}: {} document{}, {} tokens\n",
@@ -72,6 +74,10 @@ std::string summary(const Arguments& arguments, const PrepareResult& result) {
     if (arguments.validation > 0)
         file("validation.bin", result.validation_documents, result.validation_tokens);
     const PrepareCounts& counts = result.counts;
+    if (separator)
+        text += fmt::format("separator: {}\n", *separator);
+    else if (counts.documents > 1)
+        text += "no separator: nothing marks where a document ends (see --separator)\n";
     text +=
         fmt::format("{} bytes of text in {}\n", counts.text_bytes, duration_text(result.seconds));
     const auto oddity = [&](int64_t count, const char* what) {
@@ -95,6 +101,16 @@ std::unique_ptr<Tokenizer> choose_tokenizer(const std::string& name,
     return characters.tokenizer();
 }
 
+std::unique_ptr<Tokenizer> with_separator(std::unique_ptr<Tokenizer> tokenizer,
+                                          const std::string& separator) {
+    if (separator == "none")
+        return std::make_unique<WithSeparator>(std::move(tokenizer), std::nullopt);
+    const std::vector<int32_t> ids = tokenizer->encode(separator);
+    if (ids.size() != 1)
+        fail(ExitCode::kUsage, "--separator {}: is {} tokens, not one", separator, ids.size());
+    return std::make_unique<WithSeparator>(std::move(tokenizer), ids[0]);
+}
+
 void run(const Arguments& arguments) {
     PrepareOptions options;
     options.inputs.assign(arguments.inputs.begin(), arguments.inputs.end());
@@ -102,7 +118,9 @@ void run(const Arguments& arguments) {
     options.validation = arguments.validation;
     options.field = arguments.field;
     options.threads = thread_count(arguments.threads);
-    const auto tokenizer = choose_tokenizer(arguments.tokenizer, options);
+    auto tokenizer = choose_tokenizer(arguments.tokenizer, options);
+    if (!arguments.separator.empty())
+        tokenizer = with_separator(std::move(tokenizer), arguments.separator);
 
     PrepareResult result;
     {
@@ -110,7 +128,7 @@ void run(const Arguments& arguments) {
         options.on_progress = [&](const PrepareProgress& progress) { line.show(progress); };
         result = prepare(options, *tokenizer);
     }
-    print(summary(arguments, result));
+    print(summary(arguments, result, tokenizer->separator()));
 }
 
 }  // namespace
@@ -129,6 +147,9 @@ void add_prepare_command(CLI::App& app) {
                      "Fraction of the documents (of the text, if there is one) to hold out; 0: "
                      "none")
         ->capture_default_str();
+    command->add_option("--separator", arguments->separator,
+                        "Text of the token to put after each document, or none (default: the one "
+                        "that ends a text by the tokenizer's file)");
     command->add_option("--field", arguments->field, "Key of the text in JSON lines")
         ->capture_default_str();
     command

@@ -64,7 +64,7 @@ void run(const Arguments& arguments) {
         [&](const std::vector<int32_t>& ids) {
             std::vector<float> logits = session.logits_after(ids);
             // A vocabulary may be padded past the tokenizer's.
-            logits.resize(static_cast<size_t>(tokenizer->vocab_size()));
+            logits.resize(std::min(logits.size(), static_cast<size_t>(tokenizer->vocab_size())));
             return logits;
         },
         [&](int32_t id) {

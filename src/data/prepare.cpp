@@ -61,13 +61,14 @@ PrepareResult Preparation::run() {
     }
     if (!journal_.publishing) {
         encode_all();
+        check_unchanged(inputs_);
         split();
     }
     const PrepareCounts& counts = journal_.counts;
     const bool held_out = options_.validation > 0;
     folder_.publish(
         static_cast<uint64_t>(journal_.train_tokens * token_bytes_of(tokenizer_.vocab_size())),
-        held_out);
+        held_out, !tokenizer_.file_text().empty());
     return {journal_.train_documents,
             journal_.train_tokens,
             counts.documents - journal_.train_documents,

@@ -41,7 +41,8 @@ struct PrepareResult {
 // files, and writes out/tokenizer.json where the tokenizer needs a file. The last documents are
 // held out, at least one; of a single document, the last part of its text, cut between two UTF-8
 // characters. With `validation` 0 there is only train.bin. The same inputs give the same bytes,
-// whatever the number of threads. Memory is bounded, but for 8 bytes a document.
+// whatever the number of threads. Memory is bounded, but for some tens of bytes a document at the
+// end, when the side files are written.
 //
 // Until all is done it is in out/prepare.partial, and a killed prepare goes on from there when
 // called again with the same inputs and options; the result is the same. Then earlier results in

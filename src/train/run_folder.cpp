@@ -88,7 +88,10 @@ void begin_run(const std::filesystem::path& folder, const std::vector<PassedOver
         rename_durable(from, to);
         log::info("{} is kept as {}", other.name, to.filename().string());
     }
-    if (!tokenizer_text.empty()) write_file_atomic(folder / kTokenizerName, tokenizer_text);
+    if (tokenizer_text.empty())
+        std::filesystem::remove(folder / kTokenizerName);
+    else
+        write_file_atomic(folder / kTokenizerName, tokenizer_text);
     write_file_atomic(folder / "config.json", config_json);
 }
 

@@ -44,6 +44,7 @@ class Run {
           session_(config, backend, ops),
           batch_(config.train.micro_batch * config.model.context) {
         open_validation();
+        const std::string tokenizer_text = check_tokenizer();
         const OpenedRun opened =
             open_run_folder(options.run_folder, options.resume, config, ops.activations());
         state_.config_json = emit_config(config, ops.activations());
@@ -52,8 +53,7 @@ class Run {
             resume(*opened.checkpoint);
         else
             session_.initialise(config.seed);
-        begin_run(options.run_folder, opened.passed_over, state_.config_json,
-                  config.data.synthetic ? "" : DataTokenizer(config.data).get().file_text());
+        begin_run(options.run_folder, opened.passed_over, state_.config_json, tokenizer_text);
         start_reading();
         describe();
     }
@@ -84,6 +84,20 @@ class Run {
             validation_.emplace(name, std::make_unique<ValidationReader>(
                                           config_.data, path, config_.seed, config_.model.context,
                                           config_.model.vocab_size, config_.train.eval_sequences));
+    }
+
+    // The text of the tokenizer's file. Its ids must be the model's, also where the token files
+    // don't say which tokenizer made them.
+    std::string check_tokenizer() const {
+        if (config_.data.synthetic) return {};
+        const DataTokenizer tokenizer(config_.data);
+        const int64_t vocab_size = tokenizer.get().vocab_size();
+        if (vocab_size > config_.model.vocab_size)
+            fail(ExitCode::kBadConfig,
+                 "data.tokenizer: {} has a vocabulary of {}, larger than the model's of {} "
+                 "(model.vocab_size)",
+                 tokenizer.name(), vocab_size, config_.model.vocab_size);
+        return tokenizer.get().file_text();
     }
 
     void resume(const Checkpoint& checkpoint) {

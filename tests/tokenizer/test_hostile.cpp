@@ -121,6 +121,45 @@ TEST_CASE("a pattern that backtracks ends in an error, soon") {
     }
 }
 
+TEST_CASE("a pattern that PCRE2 would read otherwise is refused") {
+    for (const char* pattern : {"a^b",
+                                "a$",
+                                "[a[bc]]",
+                                "[[:alpha:]]",
+                                "[\\w&&[^\\d]]",
+                                "a{2}+",
+                                "a{2}?",
+                                "a{x}",
+                                "(?m:.)",
+                                "a(?i)b|c",
+                                "(?s:.)",
+                                "(?R)",
+                                "(*ACCEPT)",
+                                "(?|a)",
+                                "(?i:ss)",
+                                "(?i:\xc3\x9f)",
+                                "\\xe9",
+                                "\\pL",
+                                "\\p{Script=Han}",
+                                "\\p{Nonsense}",
+                                "\\b",
+                                "\\h",
+                                "\\1",
+                                "\\G",
+                                "[\\P{L}]",
+                                "a\\"}) {
+        CAPTURE(pattern);
+        const Thrown thrown =
+            thrown_by([&] { make_bpe_tokenizer(pattern_file(pattern), "toy.json"); });
+        CHECK(thrown.code == ExitCode::kBadConfig);
+        CHECK(thrown.says("toy.json.pre_tokenizer.pattern"));
+    }
+    for (const char* pattern : {"[^^$]", "\\[", "a{,3}", "a{2,}", "(?<!a)b", "[\\]\\[]", "\\{a}"}) {
+        CAPTURE(pattern);
+        CHECK_NOTHROW(make_bpe_tokenizer(pattern_file(pattern), "toy.json"));
+    }
+}
+
 TEST_CASE("an encoder can be used again after an error") {
     const auto tokenizer = make_bpe_tokenizer(pattern_file("(a+)+[bc]"), "toy.json");
     const auto encoder = tokenizer->make_encoder();
@@ -160,6 +199,24 @@ TEST_CASE("a tokenizer.json that can't be followed says where") {
     refused({{"model", {{"unk_token", "<unk>"}}}}, "model.unk_token: \"<unk>\"");
     refused({{"model", {{"byte_fallback", 1}}}}, "model.byte_fallback: is number");
     refused({{"truncation", {{"max_length", 5}}}}, ": truncation");
+    refused({{"normalizer",
+              {{"type", "Replace"},
+               {"pattern", {{"String", "a"}}},
+               {"content", std::string(100, 'a')}}}},
+            "normalizer: content");
+    refused({{"normalizer", {{"type", "Prepend"}, {"prepend", std::string(100, 'a')}}}},
+            "normalizer: prepend");
+    const json bos = {{"SpecialToken", {{"id", "a"}}}};
+    refused({{"post_processor",
+              {{"type", "TemplateProcessing"},
+               {"single", {bos, bos}},
+               {"special_tokens", {{"a", {{"ids", {0}}}}}}}}},
+            "post_processor: single");
+    refused({{"post_processor",
+              {{"type", "TemplateProcessing"},
+               {"single", json::array({bos})},
+               {"special_tokens", {{"a", {{"ids", {4294967299}}}}}}}}},
+            "post_processor.special_tokens.a: ids");
     refused({{"normalizer", {{"type", "NFKC"}}}}, "normalizer: type \"NFKC\" is not supported");
     refused({{"normalizer", {{"type", "Sequence"}, {"normalizers", {{{"type", "Strip"}}}}}}},
             "normalizer.normalizers[0]: type \"Strip\"");
@@ -169,7 +226,7 @@ TEST_CASE("a tokenizer.json that can't be followed says where") {
             "pre_tokenizer.pattern: malformed pattern at byte 2");
     refused({{"pre_tokenizer",
               {{"type", "Split"}, {"pattern", {{"Regex", "\\ba"}}}, {"behavior", "Isolated"}}}},
-            "pre_tokenizer.pattern: the escape \\b at byte 0");
+            "pre_tokenizer.pattern: \\b at byte 0");
     refused({{"pre_tokenizer",
               {{"type", "Split"}, {"pattern", {{"Regex", "^a"}}}, {"behavior", "Isolated"}}}},
             "pre_tokenizer.pattern: ^ at byte 0");

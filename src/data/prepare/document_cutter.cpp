@@ -53,7 +53,7 @@ bool DocumentCutter::next_before_cut(TextPart& part) {
         part = {given_, !std::exchange(begun_, true), reached};
         return true;
     }
-    PT_CHECK(false, "the document is shorter than it was");
+    fail(ExitCode::kCorrupt, "the text became shorter while it was read; start again");
 }
 
 }  // namespace polytrain

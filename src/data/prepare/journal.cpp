@@ -67,7 +67,9 @@ PrepareSettings prepare_settings(const std::vector<TextInput>& inputs, const Tok
     for (const TextInput& input : inputs)
         hash = content_hash(hash + std::filesystem::canonical(input.path).string() +
                             fmt::format("\n{} {}", input.bytes, input.modified_ns));
-    return {hash, tokenizer.fingerprint(), content_hash(field), validation};
+    // The fingerprint is of the ids of texts; what parts documents is not in it.
+    return {hash, fmt::format("{} {}", tokenizer.fingerprint(), tokenizer.separator().value_or(-1)),
+            content_hash(field), validation};
 }
 
 std::string changed_settings(const PrepareSettings& before, const PrepareSettings& now) {

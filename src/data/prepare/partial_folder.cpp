@@ -43,7 +43,7 @@ void PartialFolder::clear() {
         fs::remove_all(entry.path());
 }
 
-void PartialFolder::publish(uint64_t train_bytes, bool held_out) {
+void PartialFolder::publish(uint64_t train_bytes, bool held_out, bool has_tokenizer_file) {
     if (fs::exists(folder_ / "train.bin")) OutputFile(folder_ / "train.bin", train_bytes).commit();
     // A side file goes before its array: with it in place a later prepare knows the pair for its
     // own, and until the array follows, its hashes tell readers that the two don't match.
@@ -54,6 +54,7 @@ void PartialFolder::publish(uint64_t train_bytes, bool held_out) {
         fs::remove(out_ / "validation.bin");
         fs::remove(out_ / "validation.json");
     }
+    if (!has_tokenizer_file) fs::remove(out_ / "tokenizer.json");
     clear();
 }
 

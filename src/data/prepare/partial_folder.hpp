@@ -28,8 +28,9 @@ class PartialFolder {
 
     // Cuts train.bin to `train_bytes`, gives all finished files their names in OUT, in place of
     // older ones, and empties the folder. Where nothing is held out, an older validation.bin goes
-    // too. May be called again after a kill, whatever it had done.
-    void publish(uint64_t train_bytes, bool held_out);
+    // too, and an older tokenizer.json where the new tokens have none. May be called again after a
+    // kill, whatever it had done.
+    void publish(uint64_t train_bytes, bool held_out, bool has_tokenizer_file);
 
   private:
     std::filesystem::path out_, folder_;

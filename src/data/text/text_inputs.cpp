@@ -20,6 +20,10 @@ constexpr const char* kKnown =
     ".txt (one document) and .jsonl, .json, .ndjson (one on each line) can be read, each also .gz, "
     ".zst or .bz2";
 
+int64_t modified_ns(const struct stat& info) {
+    return int64_t{info.st_mtim.tv_sec} * 1'000'000'000 + info.st_mtim.tv_nsec;
+}
+
 std::optional<TextInput> recognise(const fs::path& path) {
     TextInput input;
     input.path = path;
@@ -85,7 +89,7 @@ class Finder {
             fail(ExitCode::kUsage, "{}: is given twice (the first time as {})", input.path.string(),
                  first->second.string());
         input.bytes = info.st_size;
-        input.modified_ns = int64_t{info.st_mtim.tv_sec} * 1'000'000'000 + info.st_mtim.tv_nsec;
+        input.modified_ns = modified_ns(info);
         found.files.push_back(std::move(input));
     }
 
@@ -99,6 +103,16 @@ TextInputs find_text_inputs(const std::vector<fs::path>& paths) {
     Finder finder;
     for (const fs::path& path : paths) finder.add(path);
     return std::move(finder.found);
+}
+
+void check_unchanged(const std::vector<TextInput>& files) {
+    for (const TextInput& file : files) {
+        struct stat info {};
+        if (::stat(file.path.c_str(), &info) != 0 || info.st_size != file.bytes ||
+            modified_ns(info) != file.modified_ns)
+            fail(ExitCode::kCorrupt, "{}: changed while it was read; start again",
+                 file.path.string());
+    }
 }
 
 }  // namespace polytrain

@@ -32,4 +32,7 @@ struct TextInputs {
 // another extension, one found twice, or no path at all: exit 2.
 TextInputs find_text_inputs(const std::vector<std::filesystem::path>& paths);
 
+// A file that isn't as it was when it was found: exit 65.
+void check_unchanged(const std::vector<TextInput>& files);
+
 }  // namespace polytrain

@@ -70,7 +70,7 @@ int32_t AddedTokens::child(int32_t node, unsigned char byte) const {
 }
 
 std::optional<AddedTokens::Match> AddedTokens::find(std::string_view text, size_t from,
-                                                    bool open) const {
+                                                    size_t floor, bool open) const {
     if (tokens_.empty()) return std::nullopt;
     const size_t limit = open ? settled(text.size()) : text.size();
     for (size_t begin = from; begin < limit; ++begin) {
@@ -87,8 +87,8 @@ std::optional<AddedTokens::Match> AddedTokens::find(std::string_view text, size_
         }
         if (longest < 0) continue;
         const Token& token = tokens_[static_cast<size_t>(longest)];
-        return Match{token.id, token.left_strip ? white_space_before(text, from, begin) : begin,
-                     token.right_strip ? white_space_after(text, end) : end};
+        return Match{token.id, token.left_strip ? white_space_before(text, floor, begin) : begin,
+                     token.right_strip ? white_space_after(text, end) : end, end};
     }
     return std::nullopt;
 }

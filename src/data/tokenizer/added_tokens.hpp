@@ -23,7 +23,7 @@ struct AddedToken {
 class AddedTokens {
   public:
     // A token's text is at most this long, which bounds the search.
-    static constexpr size_t kMaxBytes = 4096;
+    static constexpr size_t kMaxBytes = 256;
 
     AddedTokens() = default;
     // `text` is what to look for, an added token's content or its normalized form.
@@ -34,11 +34,13 @@ class AddedTokens {
 
     struct Match {
         int32_t id;
-        size_t begin, end;
+        size_t begin, end;  // with the white space that it takes along
+        size_t resume;      // where to look for the next one
     };
-    // The first match that starts at `from` or later. With `open`, more text may follow, and only
-    // places where that changes nothing are looked at: those before settled(text.size()).
-    std::optional<Match> find(std::string_view text, size_t from, bool open) const;
+    // The first match that starts at `from` or later; white space before `floor` is not to be had.
+    // With `open`, more text may follow, and only places where that changes nothing are looked at:
+    // those before settled(text.size()).
+    std::optional<Match> find(std::string_view text, size_t from, size_t floor, bool open) const;
     // The places at which no match starts or goes on that more text could bring or change.
     size_t settled(size_t size) const { return size < longest_ ? 0 : size - longest_ + 1; }
 

@@ -29,6 +29,7 @@ void BpeEncoder::begin_document() {
     next_try_ = 0;
     normalizer_begins_ = true;
     place_ = {};
+    pre_tokenizer_.reset();
 }
 
 void BpeEncoder::encode(std::string_view part, bool last, std::vector<int32_t>& ids) {
@@ -82,11 +83,12 @@ size_t BpeEncoder::encode_text(std::string_view text, bool open) {
     const AddedTokens& tokens = pipeline_.raw_tokens;
     size_t at = 0;
     if (open && tokens.strips()) return 0;
-    while (const auto match = tokens.find(text, at, open)) {
-        normalize(text.substr(at, match->begin - at), false);
+    for (size_t from = 0; const auto match = tokens.find(text, from, at, open);) {
+        normalize(text.substr(at, std::max(match->begin, at) - at), false);
         put_token(match->id);
         normalizer_begins_ = true;
         at = match->end;
+        from = match->resume;
     }
     std::string_view rest = text.substr(at);
     if (open) {
@@ -101,7 +103,7 @@ void BpeEncoder::normalize(std::string_view text, bool open) {
     std::string buffer;
     const std::string_view normalized =
         pipeline_.normalizer.apply(text, normalizer_begins_, buffer, report_.forced_cuts);
-    if (!text.empty()) normalizer_begins_ = false;
+    if (!normalized.empty()) normalizer_begins_ = false;
     if (held_normalized_.empty()) {
         const size_t done = encode_normalized(normalized, open);
         held_normalized_ = normalized.substr(done);
@@ -120,10 +122,11 @@ size_t BpeEncoder::encode_normalized(std::string_view text, bool open) {
         return done;
     };
     size_t at = 0;
-    while (const auto match = tokens.find(text, at, open)) {
-        split(text.substr(at, match->begin - at), false);
+    for (size_t from = 0; const auto match = tokens.find(text, from, at, open);) {
+        split(text.substr(at, std::max(match->begin, at) - at), false);
         put_token(match->id);
         at = match->end;
+        from = match->resume;
     }
     return at + split(open ? without_token_starts(tokens, text, at) : text.substr(at), open);
 }

@@ -9,9 +9,10 @@ using nlohmann::json;
 namespace {
 
 [[noreturn]] void wrong_type(const std::string& where, const json& found, const char* expected) {
-    fail(ExitCode::kBadConfig, "{}: is {} {}, not {}", where, found.type_name(),
-         found.is_structured() ? "" : found.dump(-1, ' ', false, json::error_handler_t::replace),
-         expected);
+    const bool has_value = !found.is_structured() && !found.is_null();
+    fail(ExitCode::kBadConfig, "{}: is {}{}{}, not {}", where, found.type_name(),
+         has_value ? " " : "",
+         has_value ? found.dump(-1, ' ', false, json::error_handler_t::replace) : "", expected);
 }
 
 }  // namespace

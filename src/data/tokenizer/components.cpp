@@ -1,5 +1,6 @@
 #include "data/tokenizer/components.hpp"
 
+#include <algorithm>
 #include <functional>
 
 #include "data/tokenizer/utf8.hpp"
@@ -40,16 +41,24 @@ std::pair<std::string, std::string> replacement_of(const Component& component) {
     return {std::move(from), component.text("content")};
 }
 
-void read_normalizer(const Component& step, Normalizer& normalizer) {
+// How many times longer all steps together may make a text: memory is to be bounded.
+constexpr double kMaxGrowth = 64;
+constexpr size_t kMaxPrefixBytes = 64;
+
+void read_normalizer(const Component& step, Normalizer& normalizer, double& growth) {
     const std::string type = step.text("type");
     if (type == "NFC") {
         step.only({"type"});
         normalizer.add(make_nfc());
     } else if (type == "Prepend") {
         step.only({"type", "prepend"});
-        normalizer.add(make_prepend(step.text("prepend")));
+        const std::string prefix = step.text("prepend");
+        if (prefix.size() > kMaxPrefixBytes) step.unsupported("prepend", "64 bytes at most");
+        normalizer.add(make_prepend(prefix));
     } else if (type == "Replace") {
         auto [from, to] = replacement_of(step);
+        growth *= std::max(1.0, static_cast<double>(to.size()) / static_cast<double>(from.size()));
+        if (growth > kMaxGrowth) step.unsupported("content", "texts that grow 64-fold at most");
         normalizer.add(make_replace(std::move(from), std::move(to)));
     } else {
         step.unsupported("type", "NFC, Prepend, Replace, Sequence");
@@ -128,11 +137,13 @@ void read_pre_tokenizer(const Component& step, TokenizerFile& file) {
     if (!split.does_nothing()) file.pre_tokenizer.push_back(std::move(split));
 }
 
-// The single token that "special_tokens" has for this name, if it is one.
-std::optional<int32_t> special_id(const Component& processor, const std::string& name) {
+// The single token that "special_tokens" has for this name.
+int32_t special_id(const Component& processor, const std::string& name) {
     const Component tokens = processor.object("special_tokens").object(name.c_str());
     const nlohmann::json& ids = tokens.value().value("ids", nlohmann::json());
-    if (!ids.is_array() || ids.size() != 1 || !ids[0].is_number_integer()) return std::nullopt;
+    if (!ids.is_array() || ids.size() != 1 || !ids[0].is_number_integer() || ids[0] < 0 ||
+        ids[0] > INT32_MAX)
+        tokens.unsupported("ids", "one id");
     return ids[0].get<int32_t>();
 }
 
@@ -144,11 +155,13 @@ void read_post_processor(const Component& step, TokenizerFile& file) {
     bool before = true;
     for (const Component& part : step.list("single")) {
         part.only({"SpecialToken", "Sequence"});
-        if (part.has("Sequence"))
+        if (part.has("Sequence")) {
             before = false;
-        else
-            (before ? file.begin : file.end) =
-                special_id(step, part.object("SpecialToken").text("id"));
+            continue;
+        }
+        std::optional<int32_t>& place = before ? file.begin : file.end;
+        if (place) step.unsupported("single", "at most one token before the text and one after");
+        place = special_id(step, part.object("SpecialToken").text("id"));
     }
 }
 
@@ -185,9 +198,11 @@ void read_decoder(const Component& step, TokenDecoder& decoder) {
 }  // namespace
 
 void read_components(const Component& root, TokenizerFile& file) {
+    double growth = 1;
     if (root.has("normalizer"))
-        for_each_component(root.object("normalizer"), "normalizers",
-                           [&](const Component& step) { read_normalizer(step, file.normalizer); });
+        for_each_component(root.object("normalizer"), "normalizers", [&](const Component& step) {
+            read_normalizer(step, file.normalizer, growth);
+        });
     if (root.has("pre_tokenizer"))
         for_each_component(root.object("pre_tokenizer"), "pretokenizers",
                            [&](const Component& step) { read_pre_tokenizer(step, file); });

@@ -100,7 +100,7 @@ class Nfc final : public NormalizerStep {
             out.append(text, done, begin - done);
             // A longer run of active characters, which no writing has, is cut: ordering the marks
             // of a run takes quadratic time.
-            constexpr size_t kMaxRunBytes = 4096;
+            constexpr size_t kMaxRunBytes = 1024;
             size_t end = active;
             while (end < text.size() && end - begin < kMaxRunBytes) {
                 const Utf8Character c = decode_valid_utf8(&text[end]);

@@ -1,5 +1,7 @@
 #include "data/tokenizer/pre_tokenizer.hpp"
 
+#include <algorithm>
+
 #include "data/tokenizer/utf8.hpp"
 
 namespace polytrain {
@@ -87,8 +89,13 @@ size_t bytes_before_replacing(std::string_view text, const std::string& space, s
 PreTokenizer::PreTokenizer(const std::vector<SplitStep>& steps) : steps_(steps) {
     for (const SplitStep& step : steps_) {
         matchers_.emplace_back();
+        prefix_taken_.push_back(0);
         if (step.pattern) matchers_.back().emplace(*step.pattern);
     }
+}
+
+void PreTokenizer::reset() {
+    std::fill(prefix_taken_.begin(), prefix_taken_.end(), 0);
 }
 
 size_t PreTokenizer::split(std::string_view text, Place place, bool open, PieceSink& sink) {
@@ -111,9 +118,12 @@ size_t PreTokenizer::run(size_t index, std::string_view text, Place place, bool 
     const bool prefixed = !step.prefix.empty() && place.begins &&
                           (place.document || !step.prefix_first_only) &&
                           !transformed.starts_with(step.prefix);
-    if (prefixed) transformed.insert(0, step.prefix);
+    // Of an open text the prefix may have been taken before any of the text itself was.
+    size_t& taken = prefix_taken_[index];
+    if (prefixed) transformed.insert(0, step.prefix.substr(taken));
+    const size_t added = prefixed ? step.prefix.size() - taken : 0;
     const size_t done = go_on(transformed);
-    const size_t added = prefixed ? step.prefix.size() : 0;
+    taken = open && done <= added ? taken + done : 0;
     if (done <= added) return 0;
     return step.space.empty() ? done - added
                               : bytes_before_replacing(text, step.space, done - added);

@@ -50,6 +50,8 @@ class PreTokenizer {
     // Gives the pieces of valid UTF-8 `text` to `sink` and returns how many bytes are done with:
     // all, unless the text is `open`; what more text could change is left.
     size_t split(std::string_view text, Place place, bool open, PieceSink& sink);
+    // Forgets an open text that won't go on.
+    void reset();
 
   private:
     size_t run(size_t step, std::string_view text, Place place, bool open, PieceSink& sink);
@@ -57,7 +59,9 @@ class PreTokenizer {
                             PieceSink& sink);
 
     const std::vector<SplitStep>& steps_;
-    std::vector<std::optional<Regex::Matcher>> matchers_;  // one for each step
+    // For each step:
+    std::vector<std::optional<Regex::Matcher>> matchers_;
+    std::vector<size_t> prefix_taken_;  // bytes of the prefix of an open text that are done with
 };
 
 }  // namespace polytrain

@@ -9,6 +9,7 @@
 
 #include "core/clock.hpp"
 #include "core/error.hpp"
+#include "data/tokenizer/regex_syntax.hpp"
 
 namespace polytrain {
 namespace {
@@ -22,60 +23,10 @@ constexpr size_t kJitStackBytes = size_t{1} << 20;
 constexpr size_t kStartsPerLook = 1024;
 constexpr double kMaxSearchSeconds = 20;
 
-// What Oniguruma takes for a word character: the last six are superscript digits and fractions.
-constexpr const char* kWord =
-    "\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}\\x{b2}\\x{b3}\\x{b9}\\x{bc}-\\x{be}";
-
 std::string error_text(int code) {
     char text[256];
     pcre2_get_error_message(code, reinterpret_cast<PCRE2_UCHAR*>(text), sizeof(text));
     return text;
-}
-
-// Rewrites what PCRE2 reads otherwise than Oniguruma.
-std::string translate(std::string_view pattern, const std::string& where) {
-    std::string out;
-    bool in_class = false;
-    for (size_t i = 0; i < pattern.size(); ++i) {
-        const char c = pattern[i];
-        if (c != '\\' || i + 1 == pattern.size()) {
-            const bool class_starts = in_class && i > 0 && pattern[i - 1] == '[';
-            if ((c == '^' && !class_starts) || (c == '$' && !in_class))
-                fail(ExitCode::kBadConfig, "{}: {} at byte {} of the pattern is not supported",
-                     where, c, i);
-            if (c == '[') in_class = true;
-            if (c == ']') in_class = false;
-            if (c == '}' && i + 1 < pattern.size() && pattern[i + 1] == '+')
-                fail(ExitCode::kBadConfig, "{}: }}+ at byte {} of the pattern is not supported",
-                     where, i);
-            out += c;
-            continue;
-        }
-        const char escape = pattern[++i];
-        const bool is_letter = (escape >= 'a' && escape <= 'z') || (escape >= 'A' && escape <= 'Z');
-        const bool is_digit = escape >= '0' && escape <= '9';
-        if (escape == 's')
-            out += "\\p{White_Space}";
-        else if (escape == 'S')
-            out += "\\P{White_Space}";
-        else if (escape == 'w')
-            out += in_class ? kWord : fmt::format("[{}]", kWord);
-        else if ((is_letter || is_digit) &&
-                 std::string_view("nrtfvapPdDx").find(escape) == std::string_view::npos)
-            fail(ExitCode::kBadConfig,
-                 "{}: the escape \\{} at byte {} of the pattern is not supported", where, escape,
-                 i - 1);
-        else {
-            (out += '\\') += escape;
-            const bool braces = is_letter && i + 1 < pattern.size() && pattern[i + 1] == '{';
-            const size_t end = braces ? pattern.find('}', i) : std::string_view::npos;
-            if (end != std::string_view::npos) {  // \p{L}, \x{2581}
-                out += pattern.substr(i + 1, end - i);
-                i = end;
-            }
-        }
-    }
-    return out;
 }
 
 }  // namespace
@@ -112,7 +63,7 @@ Regex::Regex(Regex&&) noexcept = default;
 Regex& Regex::operator=(Regex&&) noexcept = default;
 
 Regex::Regex(std::string_view pattern, std::string where) : where_(std::move(where)) {
-    compile(translate(pattern, where_), PCRE2_UTF | PCRE2_UCP | PCRE2_NEVER_BACKSLASH_C);
+    compile(oniguruma_to_pcre2(pattern, where_), PCRE2_UTF | PCRE2_UCP | PCRE2_NEVER_BACKSLASH_C);
 }
 
 Regex Regex::literal(std::string_view text, std::string where) {
@@ -126,6 +77,10 @@ void Regex::compile(const std::string& pattern, unsigned options) {
     int error = 0;
     size_t at = 0;
     code_ = std::make_unique<Code>();
+    const std::unique_ptr<pcre2_compile_context, decltype(&pcre2_compile_context_free)> context(
+        pcre2_compile_context_create(nullptr), &pcre2_compile_context_free);
+    if (context == nullptr) throw std::bad_alloc();
+    pcre2_set_newline(context.get(), PCRE2_NEWLINE_LF);  // what . leaves out
     code_->code = pcre2_compile(reinterpret_cast<PCRE2_SPTR>(pattern.data()), pattern.size(),
                                 options | PCRE2_USE_OFFSET_LIMIT, &error, &at, nullptr);
     if (code_->code == nullptr)

@@ -7,12 +7,11 @@
 
 namespace polytrain {
 
-// A pattern of a tokenizer.json, with the meaning that Oniguruma's Ruby syntax gives it, which is
-// what Hugging Face tokenizers use: \s is Unicode's White_Space, \w letters, marks, digits
-// and connectors. What PCRE2 takes otherwise is refused: ^ and $, some escapes, {n}+.
+// A pattern of a tokenizer.json, compiled.
 class Regex {
   public:
-    // `where` begins the messages. A pattern that is malformed or not supported: exit 78.
+    // In the syntax of regex_syntax.hpp. `where` begins the messages. A pattern that is malformed
+    // or not supported: exit 78.
     Regex(std::string_view pattern, std::string where);
     // Matches this text and nothing else.
     static Regex literal(std::string_view text, std::string where);
