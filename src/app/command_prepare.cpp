@@ -76,7 +76,7 @@ std::string summary(const Arguments& arguments, const PrepareResult& result,
     const PrepareCounts& counts = result.counts;
     if (separator)
         text += fmt::format("separator: {}\n", *separator);
-    else if (counts.documents > 1)
+    else if (result.train_documents > 1)
         text += "no separator: nothing marks where a document ends (see --separator)\n";
     text +=
         fmt::format("{} bytes of text in {}\n", counts.text_bytes, duration_text(result.seconds));

@@ -90,7 +90,15 @@ TEST_CASE("program: a model of a trained tokenizer, whose file goes away") {
     project.write_config((project.folder / "own.json").string());
     const ProgramResult plan = run_program("config show " + config);
     CHECK(nlohmann::json::parse(plan.out)["model"]["vocab_size"] == 320);
+    const std::string again = "prepare --tokenizer " + project.tokenizer + " --out " +
+                              project.quoted("other") + " --separator ";
+    CHECK_THAT(run_program(again + "none " + project.text).out, !ContainsSubstring("separator: "));
+    CHECK_THAT(run_program(again + "'<s>' " + project.text).out,
+               ContainsSubstring("separator: 1\n"));
+    CHECK(run_program(again + "'a strange one' " + project.text).exit_code == 2);
     const std::string run = project.quoted("run");
+    CHECK(run_program("train --set model.vocab_size=300 " + config + " --out " + run).exit_code ==
+          78);
     const ProgramResult trained = run_program("train " + config + " --out " + run);
     INFO(trained.err);
     REQUIRE(trained.exit_code == 0);

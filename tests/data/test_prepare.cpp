@@ -1,6 +1,8 @@
 #include "data/number_tokenizer.hpp"
 #include "data/prepare.hpp"
 #include "data/token_file.hpp"
+#include "data/tokenizer/characters.hpp"
+#include "data/tokenizer/with_separator.hpp"
 #include "support/catch.hpp"
 #include "support/damage.hpp"
 #include "support/temp_folder.hpp"
@@ -121,6 +123,37 @@ TEST_CASE_METHOD(Fixture, "a separator follows each document") {
     file.read(0, 4, ids);
     CHECK(std::vector<int32_t>(ids, ids + 4) == std::vector<int32_t>{'A', 299, 'B', 299});
     CHECK(file.info().documents == std::vector<int64_t>{0, 2});
+}
+
+TEST_CASE_METHOD(Fixture, "another separator is another prepare") {
+    const WithSeparator other(make_tokenizer("bytes"), 10);
+    CHECK(other.fingerprint() == bytes->fingerprint());
+    CHECK(!(prepare_settings({}, other, "text", 0.5) == prepare_settings({}, *bytes, "text", 0.5)));
+    prepare({{text("a.txt", "A"), text("b.txt", "B")}, out, 0}, other);
+    CHECK(text_of(out / "train.bin") == "A\nB\n");
+    CHECK(TokenFile(out / "train.bin").info().separator == 10);
+}
+
+TEST_CASE_METHOD(Fixture,
+                 "the file of an earlier text's characters doesn't stay beside other tokens") {
+    CharacterSet characters;
+    characters.add("ab", true);
+    const auto tokenizer = characters.tokenizer();
+    prepare({{text("a.txt", "ab")}, out, 0}, *tokenizer);
+    CHECK(fs::exists(out / "tokenizer.json"));
+    run({text("b.txt", "cd")}, 0);
+    CHECK(text_of(out / "train.bin") == "cd");
+    CHECK(!fs::exists(out / "tokenizer.json"));
+}
+
+TEST_CASE_METHOD(Fixture, "an input that changes while it is read is noticed") {
+    const fs::path input = text("a.jsonl", "{\"text\": \"a\"}\n");
+    PrepareOptions options{{input, text("b.txt", "b")}, out, 0.5};
+    options.on_progress = [&](const PrepareProgress&) { spit(input, "{\"text\": \"other\"}\n"); };
+    const Thrown thrown = thrown_by([&] { prepare(options, *bytes); });
+    CHECK(thrown.code == ExitCode::kCorrupt);
+    CHECK(thrown.says("a.jsonl: changed while it was read"));
+    CHECK(!fs::exists(out / "train.bin"));
 }
 
 TEST_CASE_METHOD(Fixture, "bad inputs: the exit code and the file, and no output") {
