@@ -89,9 +89,10 @@ bool Preparation::go_on() {
                       folder_.journal().string(), changed);
             return false;
         }
-        if (!found->publishing &&
-            !PartialTokens::holds(folder_, tokenizer_, counts.documents, counts.tokens)) {
-            log::warn("{}: the files beside it are shorter than it says: starting anew",
+        if (found->publishing
+                ? !folder_.has_results()
+                : !PartialTokens::holds(folder_, tokenizer_, counts.documents, counts.tokens)) {
+            log::warn("{}: the files beside it are not what it says: starting anew",
                       folder_.journal().string());
             return false;
         }

@@ -4,6 +4,7 @@
 #include "support/damage.hpp"
 #include "support/run_program.hpp"
 #include "support/temp_folder.hpp"
+#include "support/text_files.hpp"
 
 using namespace polytrain::testing;
 namespace fs = std::filesystem;
@@ -37,11 +38,11 @@ std::string lines_of(int count) {
 TEST_CASE("prepare: a folder of compressed JSON lines, and what it says of them") {
     const TempFolder folder;
     fs::create_directories(folder / "in/more");
-    spit(folder / "in/b.jsonl", lines_of(40) + "{\"body\": \"\"}\n{\"body\": \"\\ud800\"}\n");
+    spit(folder / "in/b.jsonl.gz",
+         gzip(lines_of(40) + "{\"body\": \"\"}\n{\"body\": \"\\ud800\"}\n"));
     spit(folder / "in/more/a.ndjson", lines_of(19));
+    spit(folder / "in/c.json.bz2", bzip2(lines_of(19)));
     spit(folder / "in/notes.md", "not this one");
-    shell("gzip " + quoted(folder / "in/b.jsonl") + " && bzip2 -z < " +
-          quoted(folder / "in/more/a.ndjson") + " > " + quoted(folder / "in/c.json.bz2"));
     const std::string command = "prepare --field body --out " + quoted(folder / "out") + " ";
     const ProgramResult result = run_program(command + "--threads 2 " + quoted(folder / "in"));
     INFO(result.err);

@@ -1,9 +1,9 @@
 #include "data/text/document_reader.hpp"
-#include "data/text_files.hpp"
 #include "support/catch.hpp"
 #include "support/damage.hpp"
 #include "support/random.hpp"
 #include "support/temp_folder.hpp"
+#include "support/text_files.hpp"
 #include "support/thrown.hpp"
 
 using namespace polytrain;

@@ -8,12 +8,12 @@
 
 #include "data/pair_tokenizer.hpp"
 #include "data/prepare.hpp"
-#include "data/text_files.hpp"
 #include "data/token_file.hpp"
 #include "support/catch.hpp"
 #include "support/damage.hpp"
 #include "support/random.hpp"
 #include "support/temp_folder.hpp"
+#include "support/text_files.hpp"
 #include "support/thrown.hpp"
 
 using namespace polytrain;

@@ -43,6 +43,13 @@ void PartialFolder::clear() {
         fs::remove_all(entry.path());
 }
 
+bool PartialFolder::has_results() const {
+    const auto has = [&](const char* name) {
+        return fs::exists(folder_ / name) || fs::exists(out_ / name);
+    };
+    return has("train.bin") && has("train.json");
+}
+
 void PartialFolder::publish(uint64_t train_bytes, bool held_out, bool has_tokenizer_file) {
     if (fs::exists(folder_ / "train.bin")) OutputFile(folder_ / "train.bin", train_bytes).commit();
     // A side file goes before its array: with it in place a later prepare knows the pair for its

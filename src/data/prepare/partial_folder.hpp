@@ -26,6 +26,8 @@ class PartialFolder {
     // Removes what an earlier prepare left.
     void clear();
 
+    // Whether publish() has train.bin and its side file to work on, or has given them their names.
+    bool has_results() const;
     // Cuts train.bin to `train_bytes`, gives all finished files their names in OUT, in place of
     // older ones, and empties the folder. Where nothing is held out, an older validation.bin goes
     // too, and an older tokenizer.json where the new tokens have none. May be called again after a

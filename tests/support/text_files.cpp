@@ -1,4 +1,4 @@
-#include "data/text_files.hpp"
+#include "support/text_files.hpp"
 
 #include <bzlib.h>
 #include <zlib.h>
