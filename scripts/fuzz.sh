@@ -29,7 +29,7 @@ run_target() {
     local name=$1 log=build/fuzz/$1.log
     mkdir -p "build/fuzz/corpus/$name" "build/fuzz/seeds/$name" "build/fuzz/found/$name"
     if "$folder/fuzz_$name" "build/fuzz/corpus/$name" "build/fuzz/seeds/$name" \
-        -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 \
+        -max_total_time="$seconds" -timeout=60 -rss_limit_mb=2048 -print_final_stats=1 \
         -artifact_prefix="build/fuzz/found/$name/" > "$log" 2>&1; then
         echo "fuzz $name: $(sed -n 's/^stat::number_of_executed_units: *//p' "$log") inputs, well"
         return

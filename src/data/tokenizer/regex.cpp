@@ -20,8 +20,8 @@ constexpr uint32_t kHeapLimitKib = 64 * 1024;
 constexpr size_t kJitStackBytes = size_t{1} << 20;
 // Places to start a match at that are tried before the clock is looked at, and the time that one
 // search may take: a pattern can be slow without any one attempt being long.
-constexpr size_t kStartsPerLook = 1024;
-constexpr double kMaxSearchSeconds = 20;
+constexpr size_t kStartsPerLook = 64;
+constexpr double kMaxSearchSeconds = 10;
 
 std::string error_text(int code) {
     char text[256];
