@@ -1,10 +1,8 @@
 #include "app/command_prepare.hpp"
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <CLI/CLI.hpp>
-#include <cstdio>
 #include <memory>
 #include <string>
 #include <vector>
@@ -12,6 +10,7 @@
 #include "app/output.hpp"
 #include "app/runtime.hpp"
 #include "core/clock.hpp"
+#include "core/live_line.hpp"
 #include "data/prepare.hpp"
 #include "data/tokenizer.hpp"
 #include "data/tokenizer/characters.hpp"
@@ -27,19 +26,13 @@ struct Arguments {
     int threads = 0;
 };
 
-// The progress on standard error: one live line on a terminal, else a plain line now and then.
+// The progress on standard error, now and then.
 class ProgressLine {
   public:
-    ~ProgressLine() {
-        if (open_line_) std::fputc('\n', stderr);
-    }
     void show(const PrepareProgress& progress) {
-        if (since_shown_.seconds() < (terminal_ ? 0.2 : 10)) return;
+        if (since_shown_.seconds() < (live_line_.terminal() ? 0.2 : 10)) return;
         since_shown_.restart();
-        const std::string text = line(progress);
-        fmt::print(stderr, "{}", terminal_ ? "\r" + text + "\x1b[K" : text + "\n");
-        std::fflush(stderr);
-        open_line_ = terminal_;
+        live_line_.show(line(progress));
     }
 
   private:
@@ -58,7 +51,7 @@ class ProgressLine {
                            rate * 1e-6, progress.tokens, duration_text(left));
     }
 
-    bool terminal_ = ::isatty(STDERR_FILENO) == 1, open_line_ = false;
+    LiveLine live_line_;
     Stopwatch since_shown_;
 };
 

@@ -5,16 +5,13 @@
 #include <utility>
 
 #include "core/error.hpp"
+#include "core/utf8.hpp"
 
 namespace polytrain::config {
 namespace {
 
 constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
 constexpr std::string_view kSpace = " \t\r\n";
-
-bool is_continuation_byte(char c) {
-    return (static_cast<unsigned char>(c) & 0xc0) == 0x80;
-}
 
 // What people write that is JavaScript or Python but not JSON, by how it begins.
 std::string_view hint_for(std::string_view found, std::string_view before) {
@@ -92,7 +89,7 @@ Place TextPlaces::at(size_t offset) {
         if (text_[offset_] == '\n') {
             ++line_;
             column_ = 1;
-        } else if (!is_continuation_byte(text_[offset_])) {
+        } else if (!is_utf8_continuation(text_[offset_])) {
             ++column_;
         }
     }

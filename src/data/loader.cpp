@@ -39,8 +39,8 @@ void tell_unknown_tokenizer(const std::string& files, const std::string& tokeniz
               tokenizer);
 }
 
-Sources open_training_sources(const DataConfig& config, uint64_t seed, int64_t context,
-                              int64_t vocab_size) {
+Sources open_training_sources(const DataConfig& config, const DataTokenizer& tokenizer,
+                              uint64_t seed, int64_t context, int64_t vocab_size) {
     PT_CHECK(context >= 1, "a context of {}", context);
     Sources sources;
     if (config.synthetic) {
@@ -51,7 +51,6 @@ Sources open_training_sources(const DataConfig& config, uint64_t seed, int64_t c
     if (config.train.empty())
         fail(ExitCode::kBadConfig,
              "data.train names no token file (`polytrain prepare` makes them)");
-    const DataTokenizer tokenizer(config);
     std::string first_unknown;
     int64_t unknown = 0;
     for (const SourceConfig& source : config.train) {
@@ -92,8 +91,9 @@ void read_window(const TokenSource& source, int64_t begin, int64_t context, int3
 
 }  // namespace
 
-Loader::Loader(const DataConfig& config, uint64_t seed, int64_t context, int64_t vocab_size)
-    : sources_(open_training_sources(config, seed, context, vocab_size)),
+Loader::Loader(const DataConfig& config, const DataTokenizer& tokenizer, uint64_t seed,
+               int64_t context, int64_t vocab_size)
+    : sources_(open_training_sources(config, tokenizer, seed, context, vocab_size)),
       weights_(weights_of(config)),
       context_(context),
       repetition_filter_(config.repetition_filter),
@@ -126,15 +126,15 @@ int64_t Loader::tokens() const {
     return total;
 }
 
-ValidationReader::ValidationReader(const DataConfig& config, const std::string& path, uint64_t seed,
-                                   int64_t context, int64_t vocab_size, int64_t limit)
+ValidationReader::ValidationReader(const DataConfig& config, const DataTokenizer& tokenizer,
+                                   const std::string& path, uint64_t seed, int64_t context,
+                                   int64_t vocab_size, int64_t limit)
     : context_(context) {
     PT_CHECK(context >= 1 && limit >= 0, "a context of {}, a limit of {}", context, limit);
     if (config.synthetic) {
         source_ = std::make_unique<SyntheticTokens>(seed, "data/synthetic/held-out", vocab_size,
                                                     kSyntheticHeldOutSequences * context + 1);
     } else {
-        const DataTokenizer tokenizer(config);
         OpenedTokens opened = open_source({.path = path}, tokenizer, context, vocab_size);
         if (!opened.tokenizer_known) tell_unknown_tokenizer(path, tokenizer.name());
         source_ = std::move(opened.tokens);

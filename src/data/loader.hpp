@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "data/data_config.hpp"
+#include "data/data_tokenizer.hpp"
 #include "data/sampler.hpp"
 #include "data/token_source.hpp"
 
@@ -22,7 +23,8 @@ class Loader {
     // tokenizer than `config` names, or vocabulary larger than the model's `vocab_size`: exit 78;
     // file shorter than T + 1 tokens, with an id outside the vocabulary, or damaged: exit 65;
     // missing: exit 66.
-    Loader(const DataConfig& config, uint64_t seed, int64_t context, int64_t vocab_size);
+    Loader(const DataConfig& config, const DataTokenizer& tokenizer, uint64_t seed, int64_t context,
+           int64_t vocab_size);
 
     // Samples [first, first + count) of the run: ids and targets of count * T elements each. With
     // data.repetition_filter the targets of repetitive samples are kNotScored; returns how many.
@@ -46,8 +48,9 @@ class Loader {
 class ValidationReader {
   public:
     // Errors as the Loader's. With `config.synthetic` the path is not read.
-    ValidationReader(const DataConfig& config, const std::string& path, uint64_t seed,
-                     int64_t context, int64_t vocab_size, int64_t limit);
+    ValidationReader(const DataConfig& config, const DataTokenizer& tokenizer,
+                     const std::string& path, uint64_t seed, int64_t context, int64_t vocab_size,
+                     int64_t limit);
 
     int64_t sequences() const { return sequences_; }
     void fill(int64_t first, int64_t count, int32_t* ids, int32_t* targets) const;

@@ -2,6 +2,7 @@
 
 #include <string>
 
+#include "core/live_line.hpp"
 #include "train/metrics.hpp"
 
 namespace polytrain {
@@ -10,10 +11,8 @@ namespace polytrain {
 // `log_every` steps and for every evaluation.
 class Progress {
   public:
-    Progress(int64_t total_steps, int64_t log_every);  // total 0: not known
-    ~Progress();
-    Progress(const Progress&) = delete;
-    Progress& operator=(const Progress&) = delete;
+    Progress(int64_t total_steps, int64_t log_every)  // total 0: not known
+        : total_steps_(total_steps), log_every_(log_every) {}
 
     // `seconds_left`: negative when not known.
     void show(const StepMetrics& metrics, double seconds_left);
@@ -22,7 +21,7 @@ class Progress {
     std::string line(const StepMetrics& metrics, double seconds_left) const;
 
     int64_t total_steps_, log_every_;
-    bool terminal_, open_line_ = false;
+    LiveLine live_line_;
 };
 
 }  // namespace polytrain

@@ -40,7 +40,9 @@ class Run {
         : config_(config),
           options_(options),
           last_step_(last_step(config)),
-          loader_(config.data, config.seed, config.model.context, config.model.vocab_size),
+          tokenizer_(config.data),
+          loader_(config.data, tokenizer_, config.seed, config.model.context,
+                  config.model.vocab_size),
           session_(config, backend, ops),
           batch_(config.train.micro_batch * config.model.context) {
         open_validation();
@@ -81,23 +83,23 @@ class Run {
         std::map<std::string, std::string> sets = config_.data.validation;
         if (config_.data.synthetic) sets = {{"synthetic", ""}};
         for (const auto& [name, path] : sets)
-            validation_.emplace(name, std::make_unique<ValidationReader>(
-                                          config_.data, path, config_.seed, config_.model.context,
-                                          config_.model.vocab_size, config_.train.eval_sequences));
+            validation_.emplace(
+                name, std::make_unique<ValidationReader>(
+                          config_.data, tokenizer_, path, config_.seed, config_.model.context,
+                          config_.model.vocab_size, config_.train.eval_sequences));
     }
 
     // The text of the tokenizer's file. Its ids must be the model's, also where the token files
     // don't say which tokenizer made them.
     std::string check_tokenizer() const {
         if (config_.data.synthetic) return {};
-        const DataTokenizer tokenizer(config_.data);
-        const int64_t vocab_size = tokenizer.get().vocab_size();
+        const int64_t vocab_size = tokenizer_.get().vocab_size();
         if (vocab_size > config_.model.vocab_size)
             fail(ExitCode::kBadConfig,
                  "data.tokenizer: {} has a vocabulary of {}, larger than the model's of {} "
                  "(model.vocab_size)",
-                 tokenizer.name(), vocab_size, config_.model.vocab_size);
-        return tokenizer.get().file_text();
+                 tokenizer_.name(), vocab_size, config_.model.vocab_size);
+        return tokenizer_.get().file_text();
     }
 
     void resume(const Checkpoint& checkpoint) {
@@ -218,6 +220,7 @@ class Run {
     const TrainOptions& options_;
     int64_t last_step_;
     Stopwatch watch_;
+    DataTokenizer tokenizer_;
     Loader loader_;
     std::map<std::string, std::unique_ptr<ValidationReader>> validation_;
     TrainingSession session_;

@@ -37,7 +37,8 @@ struct Fixture {
         return folder / name;
     }
     Thrown opening(int64_t vocab_size = 256) {
-        return thrown_by([&] { Loader loader(config, 1, kContext, vocab_size); });
+        return thrown_by(
+            [&] { Loader loader(config, DataTokenizer(config), 1, kContext, vocab_size); });
     }
 };
 
@@ -47,7 +48,7 @@ TEST_CASE_METHOD(Fixture,
                  "each epoch reads every whole window once; targets are ids shifted by one") {
     const int64_t tokens = kContext * 7 + GENERATE(1, 2, 5);
     config.train = {{source("a.bin", 0, tokens), 1}};
-    const Loader loader(config, 1, kContext, 256);
+    const Loader loader(config, DataTokenizer(config), 1, kContext, 256);
     std::vector<int32_t> ids(7 * kContext), targets(7 * kContext);
     std::vector<std::set<int32_t>> orders;
     for (int64_t epoch = 0; epoch < 5; ++epoch) {
@@ -66,12 +67,13 @@ TEST_CASE_METHOD(Fixture,
 
 TEST_CASE_METHOD(Fixture, "a batch is its samples one by one, whoever asks for which") {
     config.train = {{source("a.bin", 0, 101), 0.7}, {source("b.bin", 128, 51), 0.3}};
-    const Loader loader(config, 3, kContext, 256);
+    const Loader loader(config, DataTokenizer(config), 3, kContext, 256);
     std::vector<int32_t> ids(20 * kContext), targets(ids), one(kContext), one_target(kContext);
     loader.fill(13, 20, ids.data(), targets.data());
     int64_t of_a = 0;
     for (int64_t i = 0; i < 20; ++i) {
-        Loader(config, 3, kContext, 256).fill(13 + i, 1, one.data(), one_target.data());
+        Loader(config, DataTokenizer(config), 3, kContext, 256)
+            .fill(13 + i, 1, one.data(), one_target.data());
         CHECK(std::equal(one.begin(), one.end(), ids.begin() + i * kContext));
         CHECK(std::equal(one_target.begin(), one_target.end(), targets.begin() + i * kContext));
         of_a += one[0] < 128;
@@ -84,7 +86,7 @@ TEST_CASE_METHOD(Fixture,
                  "the fingerprint follows sources, weights and context, not paths or seed") {
     config.train = {{source("a.bin", 0, 101), 1}, {source("b.bin", 0, 51), 2}};
     const auto fingerprint = [](const DataConfig& c, uint64_t seed, int64_t context) {
-        return Loader(c, seed, context, 256).fingerprint();
+        return Loader(c, DataTokenizer(c), seed, context, 256).fingerprint();
     };
     const std::string base = fingerprint(config, 1, kContext);
     CHECK(fingerprint(config, 2, kContext) == base);
@@ -150,7 +152,7 @@ TEST_CASE_METHOD(Fixture, "sources that do not fit are refused with names and nu
 TEST_CASE_METHOD(Fixture, "validation reads evenly spaced windows in order, at most the limit") {
     const std::string path = source("v.bin", 0, kContext * 10 + 3);
     const auto starts = [&](int64_t limit) {
-        const ValidationReader reader(config, path, 1, kContext, 256, limit);
+        const ValidationReader reader(config, DataTokenizer(config), path, 1, kContext, 256, limit);
         std::vector<int32_t> ids(static_cast<size_t>(reader.sequences() * kContext)), targets(ids);
         reader.fill(0, reader.sequences(), ids.data(), targets.data());
         std::vector<int32_t> windows;
@@ -165,14 +167,14 @@ TEST_CASE_METHOD(Fixture, "validation reads evenly spaced windows in order, at m
     CHECK(starts(5) == std::vector<int32_t>{0, 2, 4, 6, 8});
     CHECK(starts(3) == std::vector<int32_t>{0, 3, 6});
     CHECK(starts(1) == std::vector<int32_t>{0});
-    const ValidationReader reader(config, path, 1, kContext, 256, 3);
+    const ValidationReader reader(config, DataTokenizer(config), path, 1, kContext, 256, 3);
     CHECK(thrown_by([&] { reader.fill(2, 2, nullptr, nullptr); }).code == ExitCode::kInternal);
 }
 
 TEST_CASE_METHOD(Fixture, "synthetic data: in range, skewed as said, held-out apart, by seed") {
     config.synthetic = true;
     const int64_t vocab = GENERATE(1, 2, 300, 50304);
-    const Loader loader(config, 1, kContext, vocab);
+    const Loader loader(config, DataTokenizer(config), 1, kContext, vocab);
     std::vector<int32_t> ids(20000 * kContext), targets(ids), other(ids);
     loader.fill(0, 20000, ids.data(), targets.data());
     int64_t low = 0;  // below V/8: u < 1/2
@@ -183,11 +185,12 @@ TEST_CASE_METHOD(Fixture, "synthetic data: in range, skewed as said, held-out ap
     if (vocab > 100) CHECK(std::abs(static_cast<double>(low) / 1e5 - 0.5) < 0.01);
     CHECK(std::equal(ids.begin() + 1, ids.begin() + kContext, targets.begin()));
 
-    const ValidationReader held_out(config, "", 1, kContext, vocab, 0);
+    const ValidationReader held_out(config, DataTokenizer(config), "", 1, kContext, vocab, 0);
     CHECK(held_out.sequences() == 256);
     held_out.fill(0, 256, other.data(), targets.data());
     if (vocab > 2) CHECK(!std::equal(other.begin(), other.begin() + 100, ids.begin()));
-    Loader(config, 2, kContext, vocab).fill(0, 256, other.data(), targets.data());
+    Loader(config, DataTokenizer(config), 2, kContext, vocab)
+        .fill(0, 256, other.data(), targets.data());
     if (vocab > 2) CHECK(!std::equal(other.begin(), other.begin() + 100, ids.begin()));
 }
 

@@ -94,9 +94,10 @@ TEST_CASE("repetition filter: takes the targets of repetitive training samples, 
     DataConfig config;
     config.train = {{folder / "a.bin", 1}};
     std::vector<int32_t> plain(10 * kContext), targets(plain), same(plain), filtered(plain);
-    CHECK(Loader(config, 1, kContext, 256).fill(0, 10, plain.data(), targets.data()) == 0);
+    CHECK(Loader(config, DataTokenizer(config), 1, kContext, 256)
+              .fill(0, 10, plain.data(), targets.data()) == 0);
     config.repetition_filter = true;
-    const Loader loader(config, 1, kContext, 256);
+    const Loader loader(config, DataTokenizer(config), 1, kContext, 256);
     CHECK(loader.fill(0, 10, same.data(), filtered.data()) == 1);
     CHECK(same == plain);
     for (size_t s = 0; s < 10; ++s) {
@@ -104,7 +105,8 @@ TEST_CASE("repetition filter: takes the targets of repetitive training samples, 
         for (size_t t = s * kContext; t < (s + 1) * kContext; ++t)
             CHECK(filtered[t] == (nines ? kNotScored : targets[t]));
     }
-    const ValidationReader reader(config, folder / "a.bin", 1, kContext, 256, 0);
+    const ValidationReader reader(config, DataTokenizer(config), folder / "a.bin", 1, kContext, 256,
+                                  0);
     reader.fill(0, 10, same.data(), filtered.data());
     CHECK(std::count(filtered.begin(), filtered.end(), kNotScored) == 0);
 }

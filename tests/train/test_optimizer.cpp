@@ -26,7 +26,8 @@ struct Probe {
     }
     HostBatch batch(int64_t first) const {
         HostBatch made(config.train.micro_batch * config.model.context);
-        Loader(config.data, config.seed, config.model.context, config.model.vocab_size)
+        Loader(config.data, DataTokenizer(config.data), config.seed, config.model.context,
+               config.model.vocab_size)
             .fill(first, config.train.micro_batch, made.ids.data(), made.targets.data());
         return made;
     }

@@ -57,7 +57,7 @@ TEST_CASE("training: the first loss is the plain mean over the first batch's tar
     const Machine machine(1);
     TrainingSession session(config, *machine.backend, machine.ops);
     session.initialise(config.seed);
-    const Loader loader(config.data, config.seed, 40, 61);
+    const Loader loader(config.data, DataTokenizer(config.data), config.seed, 40, 61);
     double sum = 0;
     for (int64_t first : {0, 3}) {
         HostBatch batch(3 * 40);
@@ -74,7 +74,8 @@ TEST_CASE("training: val_loss is the plain mean over the held-out sequences' tok
     const Machine machine(1);
     TrainingSession session(config, *machine.backend, machine.ops);
     session.restore(Checkpoint::open(folder.path() / "run/checkpoints/step-20"));
-    const ValidationReader reader(config.data, "", config.seed, 40, 61, 8);
+    const ValidationReader reader(config.data, DataTokenizer(config.data), "", config.seed, 40, 61,
+                                  8);
     REQUIRE(reader.sequences() == 8);
     double sum = 0;
     for (int64_t i = 0; i < 8; ++i) {

@@ -4,21 +4,18 @@
 #include <utility>
 
 #include "core/error.hpp"
+#include "core/utf8.hpp"
 
 namespace polytrain {
 namespace {
 
 constexpr size_t kLongestTail = 3;  // of a UTF-8 character, before its last byte
 
-bool is_continuation(char c) {
-    return (static_cast<uint8_t>(c) & 0xc0) == 0x80;
-}
-
 }  // namespace
 
 size_t character_start(std::string_view text, size_t at) {
     for (size_t back = 0; back <= std::min(at, kLongestTail); ++back)
-        if (!is_continuation(text[at - back])) return at - back;
+        if (!is_utf8_continuation(text[at - back])) return at - back;
     return at;
 }
 

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "core/error.hpp"
+#include "core/utf8.hpp"
 
 namespace polytrain {
 namespace {
@@ -351,26 +352,10 @@ void JsonlParser::put(std::string_view bytes, JsonlText& out) {
     }
 }
 
-void JsonlParser::put_code_point(uint32_t code, JsonlText& out) {
-    char bytes[4];
-    size_t size = 0;
-    const auto add = [&](uint32_t byte) { bytes[size++] = static_cast<char>(byte); };
-    if (code < 0x80) {
-        add(code);
-    } else if (code < 0x800) {
-        add(0xc0 | code >> 6);
-        add(0x80 | (code & 0x3f));
-    } else if (code < 0x10000) {
-        add(0xe0 | code >> 12);
-        add(0x80 | (code >> 6 & 0x3f));
-        add(0x80 | (code & 0x3f));
-    } else {
-        add(0xf0 | code >> 18);
-        add(0x80 | (code >> 12 & 0x3f));
-        add(0x80 | (code >> 6 & 0x3f));
-        add(0x80 | (code & 0x3f));
-    }
-    put({bytes, size}, out);
+void JsonlParser::put_code_point(char32_t code, JsonlText& out) {
+    std::string bytes;
+    append_utf8(bytes, code);
+    put(bytes, out);
 }
 
 void JsonlParser::put_lone_surrogate(JsonlText& out) {

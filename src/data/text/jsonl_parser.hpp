@@ -90,7 +90,7 @@ class JsonlParser {
     void end_line(JsonlText& out);
 
     void put(std::string_view bytes, JsonlText& out);
-    void put_code_point(uint32_t code, JsonlText& out);
+    void put_code_point(char32_t code, JsonlText& out);
     void put_lone_surrogate(JsonlText& out);
 
     std::string where_, field_;

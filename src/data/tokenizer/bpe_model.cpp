@@ -4,8 +4,8 @@
 #include <bit>
 
 #include "core/error.hpp"
+#include "core/utf8.hpp"
 #include "data/tokenizer/byte_level.hpp"
-#include "data/tokenizer/utf8.hpp"
 
 namespace polytrain {
 namespace {

@@ -5,7 +5,7 @@
 #include <queue>
 
 #include "core/error.hpp"
-#include "data/tokenizer/utf8.hpp"
+#include "core/utf8.hpp"
 
 namespace polytrain {
 namespace {

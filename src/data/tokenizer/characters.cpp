@@ -6,7 +6,7 @@
 #include "core/error.hpp"
 #include "core/hash.hpp"
 #include "core/strict_json.hpp"
-#include "data/tokenizer/utf8.hpp"
+#include "core/utf8.hpp"
 
 namespace polytrain {
 namespace {

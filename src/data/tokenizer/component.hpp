@@ -26,9 +26,9 @@ class Component {
     Component object(const char* key) const;
     std::vector<Component> list(const char* key) const;
 
-    // Refuses keys other than these: they would change something that is not implemented.
+    // Refuses keys other than these: what they ask for is not supported.
     void only(std::initializer_list<std::string_view> keys) const;
-    // Refuses a value that is not implemented.
+    // Refuses the value of a key, and says which ones there are.
     [[noreturn]] void unsupported(std::string_view key, std::string_view supported) const;
 
   private:

@@ -8,7 +8,7 @@
 #include <functional>
 
 #include "core/error.hpp"
-#include "data/tokenizer/utf8.hpp"
+#include "core/utf8.hpp"
 
 namespace polytrain {
 namespace {

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "data/tokenizer/utf8.hpp"
+#include "core/utf8.hpp"
 
 namespace polytrain {
 namespace {

@@ -9,6 +9,7 @@
 
 #include "core/clock.hpp"
 #include "core/error.hpp"
+#include "core/utf8.hpp"
 #include "data/tokenizer/regex_syntax.hpp"
 
 namespace polytrain {
@@ -123,8 +124,7 @@ Regex::Match Regex::Matcher::find(std::string_view text, size_t from, bool open)
                  "{}: the pattern backtracks: {} s on {} bytes of text without a match",
                  state_->regex->where_, kMaxSearchSeconds, text.size() - from);
         start = last;
-        while (start < text.size() && (static_cast<unsigned char>(text[start]) & 0xc0) == 0x80)
-            ++start;
+        while (start < text.size() && is_utf8_continuation(text[start])) ++start;
     }
 }
 

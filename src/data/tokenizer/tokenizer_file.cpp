@@ -6,9 +6,9 @@
 
 #include "core/hash.hpp"
 #include "core/strict_json.hpp"
+#include "core/utf8.hpp"
 #include "data/tokenizer/component.hpp"
 #include "data/tokenizer/components.hpp"
-#include "data/tokenizer/utf8.hpp"
 
 namespace polytrain {
 namespace {

@@ -6,12 +6,12 @@
 #include "core/error.hpp"
 #include "core/log.hpp"
 #include "core/thread_pool.hpp"
+#include "core/utf8.hpp"
 #include "data/text/document_reader.hpp"
 #include "data/tokenizer/bpe_trainer.hpp"
 #include "data/tokenizer/byte_level.hpp"
 #include "data/tokenizer/components.hpp"
 #include "data/tokenizer/trained_file.hpp"
-#include "data/tokenizer/utf8.hpp"
 
 namespace polytrain {
 namespace {

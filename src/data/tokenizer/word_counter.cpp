@@ -1,6 +1,6 @@
 #include "data/tokenizer/word_counter.hpp"
 
-#include "data/tokenizer/utf8.hpp"
+#include "core/utf8.hpp"
 
 namespace polytrain {
 
