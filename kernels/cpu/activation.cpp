@@ -40,15 +40,16 @@ struct PointwiseRow {
     Coefficients<Lanes> a;
     int64_t width;
 
-    HWY_INLINE void forward(const float* HWY_RESTRICT x, float* HWY_RESTRICT y,
-                            float* /*rstd*/) const {
+    template <class T>
+    HWY_INLINE void forward(const T* HWY_RESTRICT x, T* HWY_RESTRICT y, float* /*rstd*/) const {
         for_lanes(width, [&](auto lanes, int64_t j) HWY_ATTR {
             Lanes value = A::value(lanes.read(x + j), a);
             if constexpr (kGated) value = value * lanes.read(x + width + j);
             lanes.write(value, y + j);
         });
     }
-    HWY_INLINE void backward(const float* x, const float* dy, const float* /*rstd*/, float* dx,
+    template <class T>
+    HWY_INLINE void backward(const T* x, const T* dy, const float* /*rstd*/, T* dx,
                              const CoefficientSums& da) const {
         const int count = A::coefficients(a.order);
         Lanes sums[kMaxCoefficients];
@@ -75,7 +76,8 @@ struct PolynomialRow {
     const float* a;
     int64_t width;
 
-    HWY_INLINE void forward(const float* HWY_RESTRICT x, float* HWY_RESTRICT y, float* rstd) const {
+    template <class T>
+    HWY_INLINE void forward(const T* HWY_RESTRICT x, T* HWY_RESTRICT y, float* rstd) const {
         Lanes squares[kOrder];
         for (Lanes& sum : squares) sum = zero_lanes();
         for_lanes(width, [&](auto lanes, int64_t j) HWY_ATTR {
@@ -99,7 +101,8 @@ struct PolynomialRow {
         });
     }
 
-    HWY_INLINE void backward(const float* x, const float* dy, const float* rstd, float* dx,
+    template <class T>
+    HWY_INLINE void backward(const T* x, const T* dy, const float* rstd, T* dx,
                              const CoefficientSums& da) const {
         Lanes dots[kOrder + 1];  // G_i = sum_j g_j b_j^i
         for (Lanes& sum : dots) sum = zero_lanes();
@@ -180,30 +183,39 @@ void with_row(const Op& op, int64_t width, const F& f) {
     op.gated ? with_gated_row<true>(op, width, f) : with_gated_row<false>(op, width, f);
 }
 
-}  // namespace
-
-void activation_forward_rows(const ActivationForward& op, int64_t begin, int64_t end) {
+template <class T>
+void forward_rows(const ActivationForward& op, int64_t begin, int64_t end) {
     const int64_t width = op.y_NF.dim(1), x_width = op.x_NX.dim(1), stats = op.rstd_NR.dim(1);
     with_row(op, width, [&](const auto& row) HWY_ATTR {
         for (int64_t n = begin; n < end; ++n) {
-            const float* x = op.x_NX.as<float>() + n * x_width;
-            row.forward(x, op.y_NF.as<float>() + n * width, op.rstd_NR.as<float>() + n * stats);
+            const T* x = op.x_NX.as<T>() + n * x_width;
+            row.forward(x, op.y_NF.as<T>() + n * width, op.rstd_NR.as<float>() + n * stats);
         }
     });
 }
 
-void activation_backward_rows(const ActivationBackward& op, int64_t begin, int64_t end,
-                              double* sums) {
+template <class T>
+void backward_rows(const ActivationBackward& op, int64_t begin, int64_t end, double* sums) {
     const int64_t width = op.dy_NF.dim(1), x_width = op.x_NX.dim(1), stats = op.rstd_NR.dim(1);
     const CoefficientSums da{sums};
     with_row(op, width, [&](const auto& row) HWY_ATTR {
         for (int64_t n = begin; n < end; ++n) {
-            const float* x = op.x_NX.as<float>() + n * x_width;
-            const float* dy = op.dy_NF.as<float>() + n * width;
-            float* dx = op.dx_NX.as<float>() + n * x_width;
-            row.backward(x, dy, op.rstd_NR.as<float>() + n * stats, dx, da);
+            const T* x = op.x_NX.as<T>() + n * x_width;
+            const T* dy = op.dy_NF.as<T>() + n * width;
+            row.backward(x, dy, op.rstd_NR.as<float>() + n * stats, op.dx_NX.as<T>() + n * x_width,
+                         da);
         }
     });
+}
+
+}  // namespace
+
+void activation_forward_rows(const ActivationForward& op, int64_t begin, int64_t end) {
+    with_storage(op.y_NF, [&](auto t) { forward_rows<decltype(t)>(op, begin, end); });
+}
+void activation_backward_rows(const ActivationBackward& op, int64_t begin, int64_t end,
+                              double* sums) {
+    with_storage(op.dy_NF, [&](auto t) { backward_rows<decltype(t)>(op, begin, end, sums); });
 }
 
 }  // namespace polytrain::cpu::HWY_NAMESPACE
@@ -240,7 +252,7 @@ void backward(const ActivationBackward& op, ThreadPool& pool) {
 }  // namespace
 
 void register_activation(OpTable& table, ThreadPool& pool) {
-    add_f32<ActivationForward>(
+    add_cpu<ActivationForward>(
         table, &ActivationForward::y_NF, [&pool](const ActivationForward& op) {
             const Partition partition = row_parts(op.y_NF.dim(0), op.y_NF.dim(1));
             pool.run(partition.parts(), [&](int64_t part, int) {
@@ -248,7 +260,7 @@ void register_activation(OpTable& table, ThreadPool& pool) {
                 (op, partition.begin(part), partition.end(part));
             });
         });
-    add_f32<ActivationBackward>(
+    add_cpu<ActivationBackward>(
         table, &ActivationBackward::dy_NF,
         [&pool](const ActivationBackward& op) { backward(op, pool); },
         [](const ActivationBackward& op) {

@@ -1,4 +1,4 @@
-// AdamW on vector lanes: one pass over weight, gradient and both moments.
+// AdamW on vector lanes: one pass over weight, gradient, both moments and the stored weight.
 
 #include "ops/adamw.hpp"
 
@@ -26,12 +26,15 @@ void adamw_range(const AdamW& op, int64_t begin, int64_t end) {
     const Lanes rate(op.lr / (1 - std::pow(op.beta1, step)));
     const Lanes correct2(1 / (1 - std::pow(op.beta2, step)));
     const Lanes keep_weight(1 - op.lr * op.weight_decay);
+    Bf16* stored = op.stored.elements() > 0 ? op.stored.as<Bf16>() + begin : nullptr;
     for_lanes(end - begin, [&](auto lanes, int64_t i) HWY_ATTR {
         const Lanes g = lanes.read(gradient + i) * scale;
         const Lanes m = multiply_add(keep1, lanes.read(m_all + i), take1 * g);
         const Lanes v = multiply_add(keep2, lanes.read(v_all + i), take2 * g * g);
         const Lanes update = rate * m / (sqrt_of(v * correct2) + eps);
-        lanes.write(lanes.read(weight + i) * keep_weight - update, weight + i);
+        const Lanes w = lanes.read(weight + i) * keep_weight - update;
+        lanes.write(w, weight + i);
+        if (stored != nullptr) lanes.write(w, stored + i);
         lanes.write(m, m_all + i);
         lanes.write(v, v_all + i);
     });
@@ -46,7 +49,7 @@ namespace polytrain::cpu {
 HWY_EXPORT(adamw_range);
 
 void register_adamw(OpTable& table, ThreadPool& pool) {
-    add_f32<AdamW>(table, &AdamW::weight, [&pool](const AdamW& op) {
+    add_cpu<AdamW>(table, &AdamW::weight, [&pool](const AdamW& op) {
         const Partition range{op.weight.elements(), kPartElements};
         pool.run(range.parts(), [&](int64_t part, int) {
             HWY_DYNAMIC_DISPATCH(adamw_range)(op, range.begin(part), range.end(part));

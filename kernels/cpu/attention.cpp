@@ -126,21 +126,29 @@ void tile_product(int64_t rows, int64_t columns, int64_t inner, Strided a, const
     }
 }
 
+template <class From, class To>
+HWY_INLINE void convert_row(const From* from, int64_t width, To* to) {
+    for_lanes(width, [&](auto access, int64_t d)
+                         HWY_ATTR { access.write(access.read(from + d), to + d); });
+}
+
 // to[rows, padded] from rows of a wider matrix; columns and rows past the data are zero.
-void pack(const float* from, int64_t from_row, int64_t rows, int64_t width, float* to,
-          int64_t to_rows, int64_t padded) {
+template <class T>
+void pack(const T* from, int64_t from_row, int64_t rows, int64_t width, float* to, int64_t to_rows,
+          int64_t padded) {
     std::fill(to, to + to_rows * padded, 0.0f);
-    for (int64_t r = 0; r < rows; ++r)
-        std::copy(from + r * from_row, from + r * from_row + width, to + r * padded);
+    for (int64_t r = 0; r < rows; ++r) convert_row(from + r * from_row, width, to + r * padded);
 }
 
 // The same transposed within tiles of kKeyTile rows: to[tile][padded][kKeyTile].
-void pack_transposed(const float* from, int64_t from_row, int64_t rows, int64_t width, float* to,
+template <class T>
+void pack_transposed(const T* from, int64_t from_row, int64_t rows, int64_t width, float* to,
                      int64_t to_rows, int64_t padded) {
     std::fill(to, to + to_rows * padded, 0.0f);
     for (int64_t r = 0; r < rows; ++r) {
         float* tile = to + r / kKeyTile * kKeyTile * padded + r % kKeyTile;
-        for (int64_t d = 0; d < width; ++d) tile[d * kKeyTile] = from[r * from_row + d];
+        for (int64_t d = 0; d < width; ++d)
+            tile[d * kKeyTile] = static_cast<float>(from[r * from_row + d]);
     }
 }
 
@@ -159,16 +167,14 @@ void scores_tile(const AttentionPart& part, const float* q, int64_t i, int64_t r
     }
 }
 
-}  // namespace
-
-void attention_forward_part(const AttentionForward& op, int64_t sequence, int64_t head,
-                            float* scratch) {
+template <class T>
+void forward_part(const AttentionForward& op, int64_t sequence, int64_t head, float* scratch) {
     const AttentionPart part(op, sequence);
     const int64_t padded = part.padded, keys = part.padded_time(), lanes = lane_count();
     const int64_t group = head / (op.heads / op.kv_heads);
-    const float* rows = op.qkv_NP.as<float>() + part.first_row * part.packed;
-    const float* k = rows + (op.heads + group) * part.width;
-    const float* v = k + op.kv_heads * part.width;
+    const T* rows = op.qkv_NP.as<T>() + part.first_row * part.packed;
+    const T* k = rows + (op.heads + group) * part.width;
+    const T* v = k + op.kv_heads * part.width;
     FloatStack stack{scratch};
     float *k_transposed = stack.take(keys * padded), *v_packed = stack.take(keys * padded);
     float *q = stack.take(kQueryTile * padded), *y = stack.take(kQueryTile * padded);
@@ -211,7 +217,7 @@ void attention_forward_part(const AttentionForward& op, int64_t sequence, int64_
         for (int64_t r = 0; r < count; ++r) {
             const int64_t n = part.first_row + i + r;
             op.lse_NH.as<float>()[n * op.heads + head] = highest[r] + std::log(sums[r]);
-            float* to = op.y_NQ.as<float>() + (n * op.heads + head) * part.width;
+            T* to = op.y_NQ.as<T>() + (n * op.heads + head) * part.width;
             const Lanes scale(1.0f / sums[r]);
             for_lanes(part.width, [&](auto access, int64_t d) HWY_ATTR {
                 access.write(access.read(y + r * padded + d) * scale, to + d);
@@ -220,13 +226,13 @@ void attention_forward_part(const AttentionForward& op, int64_t sequence, int64_
     }
 }
 
-void attention_backward_part(const AttentionBackward& op, int64_t sequence, int64_t group,
-                             float* scratch) {
+template <class T>
+void backward_part(const AttentionBackward& op, int64_t sequence, int64_t group, float* scratch) {
     const AttentionPart part(op, sequence);
     const int64_t padded = part.padded, keys = part.padded_time(), lanes = lane_count();
     const int64_t width = part.width, packed = part.packed;
-    const float* rows = op.qkv_NP.as<float>() + part.first_row * packed;
-    float* drows = op.dqkv_NP.as<float>() + part.first_row * packed;
+    const T* rows = op.qkv_NP.as<T>() + part.first_row * packed;
+    T* drows = op.dqkv_NP.as<T>() + part.first_row * packed;
     const int64_t k_column = (op.heads + group) * width;
     const int64_t v_column = k_column + op.kv_heads * width;
     FloatStack stack{scratch};
@@ -249,8 +255,8 @@ void attention_backward_part(const AttentionBackward& op, int64_t sequence, int6
         for (int64_t i = 0; i < part.time; i += kQueryTile) {
             const int64_t count = std::min(kQueryTile, part.time - i), n = part.first_row + i;
             const int64_t y_row = op.heads * width;
-            const float* y_rows = op.y_NQ.as<float>() + (n * op.heads + head) * width;
-            const float* dy_rows = op.dy_NQ.as<float>() + (n * op.heads + head) * width;
+            const T* y_rows = op.y_NQ.as<T>() + (n * op.heads + head) * width;
+            const T* dy_rows = op.dy_NQ.as<T>() + (n * op.heads + head) * width;
             pack(rows + i * packed + head * width, packed, count, width, q, count, padded);
             pack(dy_rows, y_row, count, width, dy, count, padded);
             std::fill(dq, dq + count * padded, 0.0f);
@@ -285,14 +291,25 @@ void attention_backward_part(const AttentionBackward& op, int64_t sequence, int6
                              padded, true);
             }
             for (int64_t r = 0; r < count; ++r)
-                std::copy(dq + r * padded, dq + r * padded + width,
-                          drows + (i + r) * packed + head * width);
+                convert_row(dq + r * padded, width, drows + (i + r) * packed + head * width);
         }
     }
     for (int64_t t = 0; t < part.time; ++t) {
-        std::copy(dk + t * padded, dk + t * padded + width, drows + t * packed + k_column);
-        std::copy(dv + t * padded, dv + t * padded + width, drows + t * packed + v_column);
+        convert_row(dk + t * padded, width, drows + t * packed + k_column);
+        convert_row(dv + t * padded, width, drows + t * packed + v_column);
     }
+}
+
+}  // namespace
+
+void attention_forward_part(const AttentionForward& op, int64_t sequence, int64_t head,
+                            float* scratch) {
+    with_storage(op.y_NQ, [&](auto t) { forward_part<decltype(t)>(op, sequence, head, scratch); });
+}
+void attention_backward_part(const AttentionBackward& op, int64_t sequence, int64_t group,
+                             float* scratch) {
+    with_storage(op.y_NQ,
+                 [&](auto t) { backward_part<decltype(t)>(op, sequence, group, scratch); });
 }
 
 }  // namespace polytrain::cpu::HWY_NAMESPACE
@@ -315,7 +332,7 @@ void register_attention(OpTable& table, ThreadPool& pool) {
     const auto bytes = [&pool](int64_t floats) {
         return static_cast<size_t>(pool.threads() * floats) * sizeof(float);
     };
-    add_f32<AttentionForward>(
+    add_cpu<AttentionForward>(
         table, &AttentionForward::y_NQ,
         [&pool](const AttentionForward& op) {
             const int64_t floats = forward_floats(op), sequences = op.y_NQ.dim(0) / op.time;
@@ -325,7 +342,7 @@ void register_attention(OpTable& table, ThreadPool& pool) {
             });
         },
         [bytes](const AttentionForward& op) { return bytes(forward_floats(op)); });
-    add_f32<AttentionBackward>(
+    add_cpu<AttentionBackward>(
         table, &AttentionBackward::y_NQ,
         [&pool](const AttentionBackward& op) {
             const int64_t floats = backward_floats(op), sequences = op.y_NQ.dim(0) / op.time;

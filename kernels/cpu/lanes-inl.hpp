@@ -1,4 +1,5 @@
-// Lanes: a vector of f32 as a value, so that activations and row kernels read like arithmetic.
+// Lanes: a vector of f32 as a value, so that activations and row kernels read like arithmetic. It
+// is read from f32 or bf16 and rounded once when it is written.
 // Included once per instruction set, after hwy/foreach_target.h; the guard follows Highway's rule.
 
 #if defined(POLYTRAIN_KERNELS_CPU_LANES_INL_HPP) == defined(HWY_TARGET_TOGGLE)
@@ -10,7 +11,9 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 
+#include "core/bf16.hpp"
 #include "hwy/contrib/math/math-inl.h"
 #include "hwy/highway.h"
 
@@ -89,6 +92,27 @@ HWY_INLINE Lanes load(const float* from) {
 HWY_INLINE void store(Lanes x, float* to) {
     hn::StoreU(x.v, LaneTag(), to);
 }
+
+using BitsTag = hn::Rebind<uint32_t, LaneTag>;
+using HalfTag = hn::Rebind<uint16_t, LaneTag>;
+
+HWY_INLINE Lanes load(const Bf16* from) {
+    const auto half = hn::LoadU(HalfTag(), reinterpret_cast<const uint16_t*>(from));
+    return Lanes(hn::BitCast(LaneTag(), hn::ShiftLeft<16>(hn::PromoteTo(BitsTag(), half))));
+}
+// As Bf16(float): to nearest, ties to even, NaN stays NaN.
+HWY_INLINE void store(Lanes x, Bf16* to) {
+    const BitsTag tag;
+    const auto bits = hn::BitCast(tag, x.v);
+    const auto odd = hn::And(hn::ShiftRight<16>(bits), hn::Set(tag, 1u));
+    const auto rounded = hn::ShiftRight<16>(hn::Add(hn::Add(bits, hn::Set(tag, 0x7fffu)), odd));
+    const auto quiet = hn::Or(hn::ShiftRight<16>(bits), hn::Set(tag, 0x40u));
+    const auto is_nan = hn::RebindMask(tag, hn::IsNaN(x.v));
+    const auto half = hn::IfThenElse(is_nan, quiet, rounded);
+    hn::StoreU(hn::DemoteTo(HalfTag(), hn::BitCast(hn::RebindToSigned<BitsTag>(), half)), HalfTag(),
+               reinterpret_cast<uint16_t*>(to));
+}
+
 HWY_INLINE float sum_of(Lanes x) {
     return hn::GetLane(hn::SumOfLanes(LaneTag(), x.v));
 }
@@ -96,25 +120,43 @@ HWY_INLINE float max_across(Lanes x) {
     return hn::GetLane(hn::MaxOfLanes(LaneTag(), x.v));
 }
 
-// The end of a row: `count` lanes < lane_count(), the others read as 0 and are not written.
-HWY_INLINE Lanes load_part(const float* from, int64_t count) {
-    return Lanes(
-        hn::MaskedLoad(hn::FirstN(LaneTag(), static_cast<size_t>(count)), LaneTag(), from));
+// The end of a row: `count` lanes < lane_count(), the others read as 0 and are not written. By way
+// of a buffer: Highway's masked accesses may touch what lies behind on older processors.
+template <class T>
+HWY_INLINE Lanes load_part(const T* from, int64_t count) {
+    T buffer[HWY_MAX_BYTES / sizeof(float)] = {};
+    std::memcpy(buffer, from, static_cast<size_t>(count) * sizeof(T));
+    return load(buffer);
 }
-HWY_INLINE void store_part(Lanes x, float* to, int64_t count) {
-    hn::BlendedStore(x.v, hn::FirstN(LaneTag(), static_cast<size_t>(count)), LaneTag(), to);
+template <class T>
+HWY_INLINE void store_part(Lanes x, T* to, int64_t count) {
+    T buffer[HWY_MAX_BYTES / sizeof(float)];
+    store(x, buffer);
+    std::memcpy(to, buffer, static_cast<size_t>(count) * sizeof(T));
 }
 
 // A run of elements as whole vectors and one partial one: f(Whole{}, i) or f(Part{count}, i), where
 // the access reads and writes lanes at an address.
 struct Whole {
-    static HWY_INLINE Lanes read(const float* from) { return load(from); }
-    static HWY_INLINE void write(Lanes x, float* to) { store(x, to); }
+    template <class T>
+    static HWY_INLINE Lanes read(const T* from) {
+        return load(from);
+    }
+    template <class T>
+    static HWY_INLINE void write(Lanes x, T* to) {
+        store(x, to);
+    }
 };
 struct Part {
     int64_t count;
-    HWY_INLINE Lanes read(const float* from) const { return load_part(from, count); }
-    HWY_INLINE void write(Lanes x, float* to) const { store_part(x, to, count); }
+    template <class T>
+    HWY_INLINE Lanes read(const T* from) const {
+        return load_part(from, count);
+    }
+    template <class T>
+    HWY_INLINE void write(Lanes x, T* to) const {
+        store_part(x, to, count);
+    }
 };
 template <class F>
 HWY_INLINE void for_lanes(int64_t elements, F&& f) {

@@ -6,6 +6,7 @@
 
 #include <omp.h>
 
+#include <cstring>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -19,12 +20,21 @@
 namespace polytrain::cpu {
 namespace {
 
-// A matrix in memory; strides in elements.
+// A matrix in memory, f32 or bf16; strides in elements.
 struct Matrix {
-    float* data;
+    std::byte* data;
+    DType dtype;
     int64_t row_stride, column_stride;
-    float* at(int64_t row, int64_t column) const {
-        return data + row * row_stride + column * column_stride;
+
+    // Null data is fine: scratch is planned before there is memory.
+    Matrix(const Tensor& tensor, int64_t row, int64_t column)
+        : data(static_cast<std::byte*>(tensor.data)),
+          dtype(tensor.dtype),
+          row_stride(row),
+          column_stride(column) {}
+    std::byte* at(int64_t row, int64_t column) const {
+        return data +
+               (row * row_stride + column * column_stride) * static_cast<int64_t>(size_of(dtype));
     }
 };
 
@@ -54,8 +64,8 @@ struct Grid {
     int64_t parts() const { return rows.parts() * columns.parts(); }
 };
 
-// What decides a oneDNN primitive: tile shape, strides, accumulation.
-using PrimitiveKey = std::array<int64_t, 9>;
+// What decides a oneDNN primitive: tile shape, strides, accumulation, types of factors and result.
+using PrimitiveKey = std::array<int64_t, 11>;
 
 struct Primitive {
     dnnl::matmul primitive;
@@ -71,9 +81,15 @@ void use_one_thread() {
 
 class Products {
   public:
-    explicit Products(ThreadPool& pool) : pool_(pool), engine_(dnnl::engine::kind::cpu, 0) {
+    explicit Products(ThreadPool& pool)
+        : pool_(pool),
+          engine_(dnnl::engine::kind::cpu, 0),
+          has_bf16_(dnnl::get_effective_cpu_isa() >= dnnl::cpu_isa::avx512_core) {
         for (int i = 0; i < pool.threads(); ++i) streams_.emplace_back(engine_);
     }
+
+    // oneDNN multiplies bf16 on processors with AVX-512 alone.
+    bool has_bf16() const { return has_bf16_; }
 
     size_t scratch_bytes(const Product& p) {
         return per_thread_bytes(p) * static_cast<size_t>(pool_.threads());
@@ -115,17 +131,26 @@ class Products {
     }
 
     const Primitive& primitive(const Product& p, int64_t rows, int64_t columns) {
-        const PrimitiveKey key{
-            rows,           columns,           p.inner,        p.a.row_stride, p.a.column_stride,
-            p.b.row_stride, p.b.column_stride, p.c.row_stride, p.add};
+        const PrimitiveKey key{rows,
+                               columns,
+                               p.inner,
+                               p.a.row_stride,
+                               p.a.column_stride,
+                               p.b.row_stride,
+                               p.b.column_stride,
+                               p.c.row_stride,
+                               p.add,
+                               static_cast<int64_t>(p.a.dtype),
+                               static_cast<int64_t>(p.c.dtype)};
         std::lock_guard lock(mutex_);
         const auto found = primitives_.find(key);
         if (found != primitives_.end()) return *found->second;
         use_one_thread();
         using dnnl::memory;
         const auto describe = [](int64_t m, int64_t n, const Matrix& x) {
-            return memory::desc({m, n}, memory::data_type::f32,
-                                memory::dims{x.row_stride, x.column_stride});
+            return memory::desc(
+                {m, n}, x.dtype == DType::kBf16 ? memory::data_type::bf16 : memory::data_type::f32,
+                memory::dims{x.row_stride, x.column_stride});
         };
         auto made = std::make_unique<Primitive>();
         made->a = describe(rows, p.inner, p.a);
@@ -154,46 +179,30 @@ class Products {
     static void zero_unless_added(const Product& p) {
         if (!p.add)
             for (int64_t r = 0; r < p.rows; ++r)
-                std::fill(p.c.at(r, 0), p.c.at(r, 0) + p.columns, 0.0f);
+                std::memset(p.c.at(r, 0), 0, static_cast<size_t>(p.columns) * size_of(p.c.dtype));
     }
 
     ThreadPool& pool_;
     dnnl::engine engine_;
+    bool has_bf16_;
     std::vector<dnnl::stream> streams_;  // one for each thread of the pool
     std::mutex mutex_;
     std::map<PrimitiveKey, std::unique_ptr<Primitive>> primitives_;
 };
 
-// Null data is fine: scratch is planned before there is memory.
-float* pointer(const Tensor& x) {
-    return x.present() ? x.as<float>() : nullptr;
-}
-
 Product product_of(const LinearForward& op) {
     const int64_t in = op.x_NI.dim(1), out = op.w_OI.dim(0);
-    return {op.x_NI.dim(0),
-            out,
-            in,
-            {pointer(op.x_NI), in, 1},
-            {pointer(op.w_OI), 1, in},
-            {pointer(op.y_NO), out, 1}};
+    return {op.x_NI.dim(0), out, in, {op.x_NI, in, 1}, {op.w_OI, 1, in}, {op.y_NO, out, 1}};
 }
 
 Product product_of(const LinearBackwardInput& op) {
     const int64_t in = op.w_OI.dim(1), out = op.w_OI.dim(0);
-    return {
-        op.dy_NO.dim(0),           in, out, {pointer(op.dy_NO), out, 1}, {pointer(op.w_OI), in, 1},
-        {pointer(op.dx_NI), in, 1}};
+    return {op.dy_NO.dim(0), in, out, {op.dy_NO, out, 1}, {op.w_OI, in, 1}, {op.dx_NI, in, 1}};
 }
 
 Product product_of(const LinearBackwardWeight& op) {
     const int64_t in = op.x_NI.dim(1), out = op.dy_NO.dim(1);
-    return {out,
-            in,
-            op.dy_NO.dim(0),
-            {pointer(op.dy_NO), 1, out},
-            {pointer(op.x_NI), in, 1},
-            {pointer(op.dw_OI), in, 1},
+    return {out, in, op.dy_NO.dim(0), {op.dy_NO, 1, out}, {op.x_NI, in, 1}, {op.dw_OI, in, 1},
             true};
 }
 
@@ -201,7 +210,10 @@ template <class Op>
 void add_products(OpTable& table, Tensor Op::*storage, const std::shared_ptr<Products>& products) {
     Implementation<Op> implementation;
     implementation.name = "onednn";
-    implementation.applies = [storage](const Op& op) { return (op.*storage).dtype == DType::kF32; };
+    implementation.applies = [storage, products](const Op& op) {
+        const DType dtype = (op.*storage).dtype;
+        return dtype == DType::kF32 || (dtype == DType::kBf16 && products->has_bf16());
+    };
     implementation.run = [products](const Op& op, const Stream&) {
         products->run(product_of(op), op.scratch);
     };

@@ -14,15 +14,16 @@
 HWY_BEFORE_NAMESPACE();
 namespace polytrain::cpu::HWY_NAMESPACE {
 
-void rotary_rows(const RotaryApply& op, int64_t begin, int64_t end) {
+template <class T>
+void rows_of(const RotaryApply& op, int64_t begin, int64_t end) {
     const int64_t time = op.table_TD.dim(0), width = op.table_TD.dim(1), half = width / 2;
     const Lanes sign(op.inverse ? -1.0f : 1.0f);
     for (int64_t n = begin; n < end; ++n) {
-        const float* cos_row = op.table_TD.as<float>() + (n % time) * width;
+        const float* cos_row = op.table_TD.as<float>() + (op.first + n) % time * width;
         const float* sin_row = cos_row + half;
         for (int64_t h = 0; h < op.rotated; ++h) {
-            float* low = op.x_NP.as<float>() + n * op.x_NP.dim(1) + h * width;
-            float* high = low + half;
+            T* low = op.x_NP.as<T>() + n * op.x_NP.dim(1) + h * width;
+            T* high = low + half;
             for_lanes(half, [&](auto lanes, int64_t j) HWY_ATTR {
                 const Lanes cos = lanes.read(cos_row + j), sin = sign * lanes.read(sin_row + j);
                 const Lanes u = lanes.read(low + j), v = lanes.read(high + j);
@@ -31,6 +32,10 @@ void rotary_rows(const RotaryApply& op, int64_t begin, int64_t end) {
             });
         }
     }
+}
+
+void rotary_rows(const RotaryApply& op, int64_t begin, int64_t end) {
+    with_storage(op.x_NP, [&](auto t) { rows_of<decltype(t)>(op, begin, end); });
 }
 
 }  // namespace polytrain::cpu::HWY_NAMESPACE
@@ -42,7 +47,7 @@ namespace polytrain::cpu {
 HWY_EXPORT(rotary_rows);
 
 void register_rotary(OpTable& table, ThreadPool& pool) {
-    add_f32<RotaryApply>(table, &RotaryApply::x_NP, [&pool](const RotaryApply& op) {
+    add_cpu<RotaryApply>(table, &RotaryApply::x_NP, [&pool](const RotaryApply& op) {
         const Partition rows = row_parts(op.x_NP.dim(0), op.x_NP.dim(1));
         pool.run(rows.parts(), [&](int64_t part, int) {
             HWY_DYNAMIC_DISPATCH(rotary_rows)(op, rows.begin(part), rows.end(part));

@@ -20,6 +20,7 @@ void register_adamw(OpTable& table) {
             const double new_v = op.beta2 * load(v) + (1 - op.beta2) * g * g;
             const double update = new_m / correct1 / (std::sqrt(new_v / correct2) + op.eps);
             store(w, load(w) - op.lr * (update + op.weight_decay * load(w)));
+            if (op.stored.elements() > 0) store(op.stored.as<Bf16>()[i], load(w));
             store(m, new_m);
             store(v, new_v);
         }

@@ -23,11 +23,14 @@ void forward_backward(const CrossEntropy& op, T) {
         for (int64_t v = 0; v < vocabulary; ++v) sum += std::exp(load(logits[v]) - highest);
         const double lse = highest + std::log(sum);
         store(op.loss_N.as<Acc<T>>()[n], scored ? lse - load(logits[target]) : 0.0);
+        store(op.z_loss_N.as<Acc<T>>()[n], scored ? op.z_weight * lse * lse : 0.0);
         if (!op.dlogits_NV.present()) continue;
         T* dlogits = op.dlogits_NV.as<T>() + n * vocabulary;
         for (int64_t v = 0; v < vocabulary; ++v)
-            store(dlogits[v],
-                  scored ? std::exp(load(logits[v]) - lse) - (v == target ? 1.0 : 0.0) : 0.0);
+            store(dlogits[v], scored
+                                  ? std::exp(load(logits[v]) - lse) * (1 + 2 * op.z_weight * lse) -
+                                        (v == target ? 1.0 : 0.0)
+                                  : 0.0);
     }
 }
 

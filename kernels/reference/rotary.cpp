@@ -26,7 +26,7 @@ template <class T>
 void apply(const RotaryApply& op, T) {
     const int64_t time = op.table_TD.dim(0), width = op.table_TD.dim(1), half = width / 2;
     for (int64_t n = 0; n < op.x_NP.dim(0); ++n) {
-        const Acc<T>* row = op.table_TD.as<Acc<T>>() + (n % time) * width;
+        const Acc<T>* row = op.table_TD.as<Acc<T>>() + ((op.first + n) % time) * width;
         for (int64_t h = 0; h < op.rotated; ++h) {
             T* x = op.x_NP.as<T>() + n * op.x_NP.dim(1) + h * width;
             for (int64_t j = 0; j < half; ++j) {

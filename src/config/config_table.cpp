@@ -117,9 +117,10 @@ ConfigKey config_table(const ActivationCatalog& catalog) {
                   .later_choices = {"cuda"}}),
             bind(run, &RunConfig::precision,
                  {.name = "precision",
-                  .doc = "Number type of weights and activations; auto takes the device's best.",
-                  .choices = {"auto", "f32"},
-                  .later_choices = {"bf16"}}),
+                  .doc = "Number type of weights and activations; auto is f32 on the CPU. With "
+                         "bf16 arithmetic, gradients and the weights that are updated and saved "
+                         "stay f32.",
+                  .choices = {"auto", "f32", "bf16"}}),
             bind(run, &RunConfig::threads,
                  {.name = "threads",
                   .doc =

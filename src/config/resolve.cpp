@@ -23,6 +23,7 @@ class Resolver {
 
     void resolve() {
         resolve_heads();
+        check_init();
         resolve_feed_forward();
         check_data();
         resolve_vocabulary();
@@ -58,6 +59,14 @@ class Resolver {
         if (model.heads % model.kv_heads != 0)
             blame({"model.kv_heads"}, "{} kv_heads don't divide {} heads", model.kv_heads,
                   model.heads);
+    }
+
+    void check_init() {
+        // Drawing again until a number is within would take for ever.
+        constexpr double kLeastCut = 0.1;
+        if (const double cut = config_.model.init.cut; cut > 0 && cut < kLeastCut)
+            blame({"model.init.cut"}, "{} standard deviations are too few; at least {}, or 0", cut,
+                  kLeastCut);
     }
 
     void resolve_feed_forward() {

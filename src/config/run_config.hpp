@@ -17,19 +17,20 @@ struct TrainConfig {
     int64_t steps = 0;
     int64_t tokens = 0;
     double seconds = 0;
-    int64_t batch = 16;            // sequences per optimizer step, over all ranks
-    int64_t micro_batch = 0;       // sequences per forward and backward; 0: batch
-    int64_t eval_every = 0;        // steps; 0: at the end only
-    int64_t eval_sequences = 0;    // validation sequences used per evaluation; 0: all
-    int64_t checkpoint_every = 0;  // steps; 0: at the end only
-    int64_t log_every = 10;        // steps between plain progress lines when not on a terminal
+    int64_t batch = 16;              // sequences per optimizer step, over all ranks
+    int64_t micro_batch = 0;         // sequences per forward and backward; 0: batch
+    std::string recompute = "none";  // "none", "activation", "block"
+    int64_t eval_every = 0;          // steps; 0: at the end only
+    int64_t eval_sequences = 0;      // validation sequences used per evaluation; 0: all
+    int64_t checkpoint_every = 0;    // steps; 0: at the end only
+    int64_t log_every = 10;          // steps between plain progress lines when not on a terminal
     bool operator==(const TrainConfig&) const = default;
 };
 
 struct RunConfig {
     uint64_t seed = 1;
     std::string device = "auto";     // "auto", "cpu"
-    std::string precision = "auto";  // "auto", "f32"
+    std::string precision = "auto";  // "auto", "f32", "bf16"
     int64_t threads = 0;             // 0: OMP_NUM_THREADS where set, else the usable processors
     ModelConfig model;
     DataConfig data;

@@ -23,14 +23,15 @@ std::vector<Parameter*> Block::parameters() {
 
 void Block::plan(const Planner& planner) {
     const Shape shape{planner.rows(), width_};
+    recomputed_ = planner.recompute == Recompute::kBlock;
+    out_NC_ = planner.saved(name_ + ".out_NC", shape, planner.dtype);
+    const MemoryPlan::Scope scope(planner.plan);
     const auto saved = [&](const char* part) {
-        return planner.saved(name_ + part, shape, planner.dtype);
+        return planner.saved_in_block(name_ + part, shape, planner.dtype);
     };
     attention_in_NC_ = saved(".attention_in_NC");
     mid_NC_ = saved(".mid_NC");
     feed_forward_in_NC_ = saved(".feed_forward_in_NC");
-    out_NC_ = saved(".out_NC");
-    const MemoryPlan::Scope scope(planner.plan);
     branch_NC_ = planner.scratch(name_ + ".branch_NC", shape, planner.dtype);
     if (planner.training)
         dbranch_NC_ = planner.scratch(name_ + ".dbranch_NC", shape, planner.dtype);
@@ -40,23 +41,29 @@ void Block::plan(const Planner& planner) {
     feed_forward_.plan(planner);
 }
 
-Tensor Block::forward(const Pass& pass, const Tensor& x_NC, const Tensor& rotary_TD) const {
-    const Tensor attention_in = pass[attention_in_NC_], mid = pass[mid_NC_];
-    const Tensor feed_forward_in = pass[feed_forward_in_NC_], out = pass[out_NC_];
-    const Tensor branch = pass[branch_NC_];
-
+void Block::forward_attention(const Pass& pass, const Tensor& x_NC, const Tensor& rotary_TD) const {
+    const Tensor attention_in = pass.in_use(attention_in_NC_), mid = pass.in_use(mid_NC_);
+    const Tensor branch = pass.in_use(branch_NC_);
     attention_norm_.forward(pass, x_NC, attention_in);
     attention_.forward(pass, attention_in, rotary_TD, branch);
     pass.run(Add{x_NC, branch, mid});
+    feed_forward_norm_.forward(pass, mid, pass.in_use(feed_forward_in_NC_));
+}
 
-    feed_forward_norm_.forward(pass, mid, feed_forward_in);
-    feed_forward_.forward(pass, feed_forward_in, branch);
-    pass.run(Add{mid, branch, out});
+Tensor Block::forward(const Pass& pass, const Tensor& x_NC, const Tensor& rotary_TD) const {
+    const Tensor branch = pass.in_use(branch_NC_), out = pass.in_use(out_NC_);
+    forward_attention(pass, x_NC, rotary_TD);
+    feed_forward_.forward(pass, pass.in_use(feed_forward_in_NC_), branch);
+    pass.run(Add{pass.in_use(mid_NC_), branch, out});
     return out;
 }
 
 void Block::backward(const Pass& pass, const Tensor& x_NC, const Tensor& rotary_TD,
                      const Tensor& d_NC) const {
+    if (recomputed_) {
+        forward_attention(pass, x_NC, rotary_TD);
+        feed_forward_.rebuild(pass, pass[feed_forward_in_NC_]);
+    }
     const Tensor dnormed = pass[branch_NC_], dbranch = pass[dbranch_NC_];
 
     feed_forward_.backward(pass, d_NC, pass[feed_forward_in_NC_], dnormed);

@@ -17,19 +17,24 @@ class Block {
 
     // Returns out_NC, which is saved: it is the next block's x_NC.
     Tensor forward(const Pass& pass, const Tensor& x_NC, const Tensor& rotary_TD) const;
-    // d_NC is the gradient of out and becomes that of x.
+    // d_NC is the gradient of out and becomes that of x. Where blocks are recomputed, first
+    // computes again what forward had left.
     void backward(const Pass& pass, const Tensor& x_NC, const Tensor& rotary_TD,
                   const Tensor& d_NC) const;
 
   private:
+    // Up to the input of the feed-forward part.
+    void forward_attention(const Pass& pass, const Tensor& x_NC, const Tensor& rotary_TD) const;
+
     std::string name_;
     int64_t width_;
+    bool recomputed_ = false;
     RmsNorm attention_norm_;
     Attention attention_;
     RmsNorm feed_forward_norm_;
     FeedForward feed_forward_;
-    TensorId attention_in_NC_, mid_NC_, feed_forward_in_NC_, out_NC_;  // saved
-    TensorId branch_NC_, dbranch_NC_;                                  // scratch
+    TensorId attention_in_NC_, mid_NC_, feed_forward_in_NC_, out_NC_;
+    TensorId branch_NC_, dbranch_NC_;  // scratch
 };
 
 }  // namespace polytrain

@@ -7,6 +7,7 @@ namespace polytrain {
 
 struct InitConfig {
     double std = 0.02;         // of every matrix, normal
+    double cut = 0;            // truncated to +-cut std; 0: not
     bool depth_scaled = true;  // residual projections get std / sqrt(2 layers)
     bool operator==(const InitConfig&) const = default;
 };
@@ -24,12 +25,14 @@ struct ModelConfig {
     int64_t d_model = 128;
     int64_t layers = 4;
     int64_t heads = 4;
-    int64_t kv_heads = 0;    // 0: as many as heads
-    int64_t context = 128;   // tokens in a sequence
-    int64_t vocab_size = 0;  // 0: the tokenizer's
-    bool tied = false;       // the head shares the embedding's matrix
+    int64_t kv_heads = 0;          // 0: as many as heads
+    int64_t context = 128;         // tokens in a sequence
+    int64_t vocab_size = 0;        // 0: the tokenizer's
+    std::string qk_norm = "none";  // RMSNorm of queries and keys: "none", "full", "head"
+    bool tied = false;             // the head shares the embedding's matrix
     double rope_theta = 10000;
     double norm_eps = 1e-5;
+    double z_loss = 0;  // weight of (log sum exp of a token's logits)^2 in what is minimised
     InitConfig init;
     FeedForwardConfig feed_forward;
     bool operator==(const ModelConfig&) const = default;

@@ -1,5 +1,7 @@
 #include "model/transformer.hpp"
 
+#include <algorithm>
+#include <array>
 #include <cmath>
 
 #include "ops/elementwise.hpp"
@@ -9,7 +11,7 @@ namespace polytrain {
 Transformer::Transformer(const ModelConfig& config, const ActivationCatalog& activations)
     : config_(config),
       embedding_("embedding.table", config.vocab_size, config.d_model,
-                 Init::normal(config.init.std)),
+                 Init::normal(config.init.std, config.init.cut)),
       final_norm_("final_norm", config.d_model, config.norm_eps) {
     const FeedForwardConfig& ff = config.feed_forward;
     std::string_view name = ActivationCatalog::gated_form(ff.activation);
@@ -17,21 +19,26 @@ Transformer::Transformer(const ModelConfig& config, const ActivationCatalog& act
     const ActivationInfo* activation = activations.find(name);
     PT_CHECK(activation != nullptr && config.kv_heads > 0 && ff.hidden > 0 && config.vocab_size > 0,
              "an unresolved model config: activation {}", ff.activation);
-    const Init init = Init::normal(config.init.std);
+    const Init init = Init::normal(config.init.std, config.init.cut);
     const Init output_init =
         Init::normal(config.init.depth_scaled
                          ? config.init.std / std::sqrt(2.0 * static_cast<double>(config.layers))
-                         : config.init.std);
+                         : config.init.std,
+                     config.init.cut);
+    std::optional<QkNormKind> qk_norm;
+    if (config.qk_norm != "none")
+        qk_norm = config.qk_norm == "head" ? QkNormKind::kHead : QkNormKind::kFull;
     for (int64_t layer = 0; layer < config.layers; ++layer)
         blocks_.push_back(std::make_unique<Block>(
             fmt::format("layers.{}", layer),
-            AttentionConfig{config.d_model, config.heads, config.kv_heads, init, output_init},
+            AttentionConfig{config.d_model, config.heads, config.kv_heads, init, output_init,
+                            qk_norm, config.norm_eps},
             FeedForwardShape{config.d_model, ff.hidden, activation, static_cast<int>(ff.order),
                              ff.gated, init, output_init},
             config.norm_eps));
-    head_ = config.tied ? std::make_unique<LossHead>(embedding_.table())
+    head_ = config.tied ? std::make_unique<LossHead>(embedding_.table(), config.z_loss)
                         : std::make_unique<LossHead>("head.weight", config.vocab_size,
-                                                     config.d_model, init);
+                                                     config.d_model, init, config.z_loss);
 
     const auto append = [this](const std::vector<Parameter*>& part) {
         parameters_.insert(parameters_.end(), part.begin(), part.end());
@@ -50,12 +57,13 @@ void Transformer::plan(const Planner& planner) {
     };
     ids_N_ = add("ids_N", {n}, DType::kI32, Life::kData);
     targets_N_ = add("targets_N", {n}, DType::kI32, Life::kData);
-    rotary_TD_ =
-        add("rotary_TD", {planner.time, width / config_.heads}, planner.acc(), Life::kData);
+    rotary_TD_ = add("rotary_TD", {std::max(planner.time, planner.cache), width / config_.heads},
+                     planner.acc(), Life::kData);
     embedded_NC_ = planner.saved("embedded_NC", {n, width}, planner.dtype);
     normed_NC_ = planner.saved("normed_NC", {n, width}, planner.dtype);
     loss_N_ = planner.saved("loss_N", {n}, planner.acc());
-    loss_sum_1_ = planner.saved("loss_sum_1", {1}, DType::kF64);
+    z_loss_N_ = planner.saved("z_loss_N", {n}, planner.acc());
+    loss_sums_2_ = planner.saved("loss_sums_2", {2}, DType::kF64);
 
     const MemoryPlan::Scope scope(planner.plan);
     if (planner.training) {
@@ -68,7 +76,8 @@ void Transformer::plan(const Planner& planner) {
     head_->plan(planner);
     const MemoryPlan::Scope sum_scope(planner.plan);
     sum_scratch_ = planner.scratch_of(
-        "loss_sum", Sum{planner.described(loss_N_), planner.described(loss_sum_1_), false, {}});
+        "loss_sums",
+        Sum{planner.described(loss_N_), Planner::described({1}, DType::kF64), false, {}});
 }
 
 void Transformer::initialise(const Pass& pass, uint64_t seed) const {
@@ -76,7 +85,8 @@ void Transformer::initialise(const Pass& pass, uint64_t seed) const {
         const Tensor value = pass[parameter->value];
         const Init& init = parameter->init;
         if (init.kind == InitKind::kNormal) {
-            pass.run(RandomNormal{value, philox_key(seed, "init/" + parameter->name), init.std});
+            pass.run(RandomNormal{value, philox_key(seed, "init/" + parameter->name), init.std,
+                                  init.cut});
         } else if (init.values.size() == 1) {
             pass.run(Fill{value, init.values[0]});
         } else {
@@ -93,40 +103,42 @@ void Transformer::prepare(const Pass& pass) const {
 }
 
 Tensor Transformer::hidden(const Pass& pass, std::vector<Tensor>* inputs) const {
-    Tensor x = pass[embedded_NC_];
-    embedding_.forward(pass, pass[ids_N_], x);
+    Tensor x = pass.in_use(embedded_NC_);
+    embedding_.forward(pass, pass.in_use(ids_N_), x);
     for (const auto& block : blocks_) {
         if (inputs != nullptr) inputs->push_back(x);
         x = block->forward(pass, x, pass[rotary_TD_]);
     }
-    final_norm_.forward(pass, x, pass[normed_NC_]);
+    final_norm_.forward(pass, x, pass.in_use(normed_NC_));
     return x;
 }
 
-double Transformer::loss_sum(const Pass& pass) const {
-    pass.run(Sum{pass[loss_N_], pass[loss_sum_1_], false, pass[sum_scratch_]});
-    double sum = 0;
-    pass.stream.download(&sum, pass[loss_sum_1_], sizeof(sum));
-    return sum;
+Transformer::LossSums Transformer::loss_sums(const Pass& pass) const {
+    const Tensor sums = pass[loss_sums_2_];
+    pass.run(Sum{pass[loss_N_], sums.rows(0, 1), false, pass[sum_scratch_]});
+    pass.run(Sum{pass[z_loss_N_], sums.rows(1, 2), false, pass[sum_scratch_]});
+    std::array<double, 2> host{};
+    pass.stream.download(host.data(), sums, sizeof(host));
+    return {host[0], host[1]};
 }
 
-double Transformer::forward(const Pass& pass) const {
+Transformer::LossSums Transformer::forward(const Pass& pass) const {
     hidden(pass, nullptr);
-    head_->forward(pass, pass[normed_NC_], pass[targets_N_], pass[loss_N_]);
-    return loss_sum(pass);
+    head_->forward(pass, pass[normed_NC_], pass[targets_N_], losses(pass));
+    return loss_sums(pass);
 }
 
-double Transformer::forward_backward(const Pass& pass) const {
+Transformer::LossSums Transformer::forward_backward(const Pass& pass) const {
     std::vector<Tensor> inputs;
     inputs.reserve(blocks_.size());
     const Tensor last = hidden(pass, &inputs);
     const Tensor d = pass[d_NC_], dnormed = pass[dnormed_NC_];
-    head_->forward_backward(pass, pass[normed_NC_], pass[targets_N_], pass[loss_N_], dnormed);
+    head_->forward_backward(pass, pass[normed_NC_], pass[targets_N_], losses(pass), dnormed);
     final_norm_.backward(pass, dnormed, last, d);
     for (size_t i = blocks_.size(); i-- > 0;)
         blocks_[i]->backward(pass, inputs[i], pass[rotary_TD_], d);
     embedding_.backward(pass, d, pass[ids_N_]);
-    return loss_sum(pass);
+    return loss_sums(pass);
 }
 
 Tensor Transformer::logits_after(const Pass& pass, int64_t row) const {

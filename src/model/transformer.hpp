@@ -32,16 +32,23 @@ class Transformer {
     Tensor ids(const Pass& pass) const { return pass[ids_N_]; }
     Tensor targets(const Pass& pass) const { return pass[targets_N_]; }
 
-    // The sum over scored tokens of their losses in nats.
-    double forward(const Pass& pass) const;
-    // The same, and adds every parameter's gradient of that sum.
-    double forward_backward(const Pass& pass) const;
-    // The logits [1, vocabulary] that follow row n; planned for inference only.
+    // Sums over the scored tokens, in nats; z is weighted already.
+    struct LossSums {
+        double cross_entropy = 0, z = 0;
+    };
+    LossSums forward(const Pass& pass) const;
+    // The same, and adds every parameter's gradient of their sum.
+    LossSums forward_backward(const Pass& pass) const;
+    // The logits [1, vocabulary] that follow row n; planned for inference only. With a cache the
+    // rows are appended to it: pass.rows ids at positions from pass.position.
     Tensor logits_after(const Pass& pass, int64_t row) const;
+    // Appends to the cache alone.
+    void append_to_cache(const Pass& pass) const { hidden(pass, nullptr); }
 
   private:
     Tensor hidden(const Pass& pass, std::vector<Tensor>* inputs) const;
-    double loss_sum(const Pass& pass) const;
+    LossHead::Losses losses(const Pass& pass) const { return {pass[loss_N_], pass[z_loss_N_]}; }
+    LossSums loss_sums(const Pass& pass) const;
 
     ModelConfig config_;
     Embedding embedding_;
@@ -50,7 +57,8 @@ class Transformer {
     std::unique_ptr<LossHead> head_;
     std::vector<Parameter*> parameters_;
 
-    TensorId ids_N_, targets_N_, rotary_TD_, embedded_NC_, normed_NC_, loss_N_, loss_sum_1_;
+    TensorId ids_N_, targets_N_, rotary_TD_, embedded_NC_, normed_NC_, loss_N_, z_loss_N_,
+        loss_sums_2_;
     TensorId d_NC_, dnormed_NC_, sum_scratch_;
 };
 

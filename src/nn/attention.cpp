@@ -9,31 +9,47 @@ Attention::Attention(const std::string& name, const AttentionConfig& config)
       kv_heads_(config.kv_heads),
       packed_((config.heads + 2 * config.kv_heads) * (config.width / config.heads)),
       qkv_(name + ".qkv", width_, packed_, config.init),
-      out_(name + ".out", width_, width_, config.output_init) {}
+      out_(name + ".out", width_, width_, config.output_init) {
+    if (config.qk_norm)
+        norm_.emplace(name, heads_, kv_heads_, width_ / heads_, *config.qk_norm, config.norm_eps);
+}
 
 std::vector<Parameter*> Attention::parameters() {
-    return {qkv_.parameters()[0], out_.parameters()[0]};
+    std::vector<Parameter*> all = qkv_.parameters();
+    if (norm_)
+        for (Parameter* gain : norm_->parameters()) all.push_back(gain);
+    all.push_back(out_.parameters()[0]);
+    return all;
 }
 
 void Attention::plan(const Planner& planner) {
     const int64_t n = planner.rows();
     const DType dtype = planner.dtype;
     time_ = planner.time;
-    qkv_NP_ = planner.saved(name_ + ".qkv_NP", {n, packed_}, dtype);
-    y_NC_ = planner.saved(name_ + ".y_NC", {n, width_}, dtype);
-    lse_NH_ = planner.saved(name_ + ".lse_NH", {n, heads_}, planner.acc());
-    const Tensor qkv = planner.described(qkv_NP_), y = planner.described(y_NC_);
-    const Tensor lse = planner.described(lse_NH_);
+    qkv_NP_ = planner.saved_in_block(name_ + ".qkv_NP", {n, packed_}, dtype);
+    y_NC_ = planner.saved_in_block(name_ + ".y_NC", {n, width_}, dtype);
+    lse_NH_ = planner.saved_in_block(name_ + ".lse_NH", {n, heads_}, planner.acc());
+    if (planner.cache > 0)
+        cache_TK_ = planner.plan.add(name_ + ".cache_TK", {planner.cache, packed_ - width_}, dtype,
+                                     Life::kData);
+    if (norm_) norm_->plan(planner);
 
     const MemoryPlan::Scope scope(planner.plan);
+    if (norm_) turned_NP_ = planner.scratch(name_ + ".turned_NP", {n, packed_}, dtype);
     if (planner.training) {
         dqkv_NP_ = planner.scratch(name_ + ".dqkv_NP", {n, packed_}, dtype);
         dy_NC_ = planner.scratch(name_ + ".dy_NC", {n, width_}, dtype);
     }
+    const Tensor qkv = planner.described(qkv_NP_), y = planner.described(y_NC_);
+    const Tensor lse = planner.described(lse_NH_), cache = planner.described(cache_TK_);
     {
         const MemoryPlan::Scope op_scope(planner.plan);
-        forward_scratch_ = planner.scratch_of(
-            name_ + ".forward", AttentionForward{qkv, y, lse, {}, time_, heads_, kv_heads_});
+        forward_scratch_ =
+            planner.cache > 0
+                ? planner.scratch_of(name_ + ".cached",
+                                     AttentionCached{qkv, cache, y, {}, 0, heads_, kv_heads_})
+                : planner.scratch_of(name_ + ".forward",
+                                     AttentionForward{qkv, y, lse, {}, time_, heads_, kv_heads_});
     }
     if (planner.training) {
         const MemoryPlan::Scope op_scope(planner.plan);
@@ -45,13 +61,28 @@ void Attention::plan(const Planner& planner) {
     out_.plan(planner);
 }
 
+Tensor Attention::turned_heads(const Pass& pass, const Tensor& rotary_TD) const {
+    Tensor heads = pass.in_use(qkv_NP_);
+    if (norm_) {
+        const Tensor normed = pass.in_use(turned_NP_);
+        norm_->forward(pass, heads, normed);
+        heads = normed;
+    }
+    pass.run(RotaryApply{rotary_TD, heads, heads_ + kv_heads_, false, pass.position});
+    return heads;
+}
+
 void Attention::forward(const Pass& pass, const Tensor& x_NC, const Tensor& rotary_TD,
                         const Tensor& out_NC) const {
-    const Tensor qkv = pass[qkv_NP_], y = pass[y_NC_];
-    qkv_.forward(pass, x_NC, qkv);
-    pass.run(RotaryApply{rotary_TD, qkv, heads_ + kv_heads_, false});
-    pass.run(
-        AttentionForward{qkv, y, pass[lse_NH_], pass[forward_scratch_], time_, heads_, kv_heads_});
+    const Tensor y = pass.in_use(y_NC_);
+    qkv_.forward(pass, x_NC, pass.in_use(qkv_NP_));
+    const Tensor heads = turned_heads(pass, rotary_TD);
+    if (cache_TK_.valid())
+        pass.run(AttentionCached{heads, pass[cache_TK_], y, pass[forward_scratch_], pass.position,
+                                 heads_, kv_heads_});
+    else
+        pass.run(AttentionForward{heads, y, pass[lse_NH_], pass[forward_scratch_], time_, heads_,
+                                  kv_heads_});
     out_.forward(pass, y, out_NC);
 }
 
@@ -59,9 +90,12 @@ void Attention::backward(const Pass& pass, const Tensor& dout_NC, const Tensor& 
                          const Tensor& rotary_TD, const Tensor& dx_NC) const {
     const Tensor y = pass[y_NC_], dy = pass[dy_NC_], dqkv = pass[dqkv_NP_];
     out_.backward(pass, dout_NC, y, dy);
-    pass.run(AttentionBackward{pass[qkv_NP_], y, pass[lse_NH_], dy, dqkv, pass[backward_scratch_],
-                               time_, heads_, kv_heads_});
+    // Without a norm the projection was turned in place; with one it is kept as it was.
+    const Tensor heads = norm_ ? turned_heads(pass, rotary_TD) : pass[qkv_NP_];
+    pass.run(AttentionBackward{heads, y, pass[lse_NH_], dy, dqkv, pass[backward_scratch_], time_,
+                               heads_, kv_heads_});
     pass.run(RotaryApply{rotary_TD, dqkv, heads_ + kv_heads_, true});
+    if (norm_) norm_->backward(pass, pass[qkv_NP_], dqkv);
     qkv_.backward(pass, dqkv, x_NC, dx_NC);
 }
 

@@ -34,11 +34,14 @@ void FeedForward::plan(const Planner& planner) {
     const DType dtype = planner.dtype, acc = planner.acc();
     coefficients_P_.dtype = acc;
     planner.declare(coefficients_P_);
-    up_NX_ = planner.saved(name_ + ".up_NX", {n, up_width(shape_)}, dtype);
-    hidden_NF_ = planner.saved(name_ + ".hidden_NF", {n, shape_.hidden}, dtype);
-    rstd_NR_ =
-        planner.saved(name_ + ".rstd_NR", {n, shape_.activation->statistics(shape_.order)}, acc);
+    const Shape hidden{n, shape_.hidden};
+    keeps_hidden_ = planner.recompute != Recompute::kActivation;
+    up_NX_ = planner.saved_in_block(name_ + ".up_NX", {n, up_width(shape_)}, dtype);
+    rstd_NR_ = planner.saved_in_block(name_ + ".rstd_NR",
+                                      {n, shape_.activation->statistics(shape_.order)}, acc);
+    if (keeps_hidden_) hidden_NF_ = planner.saved_in_block(name_ + ".hidden_NF", hidden, dtype);
     const MemoryPlan::Scope scope(planner.plan);
+    if (!keeps_hidden_) hidden_NF_ = planner.scratch(name_ + ".hidden_NF", hidden, dtype);
     if (planner.training) {
         dup_NX_ = planner.scratch(name_ + ".dup_NX", {n, up_width(shape_)}, dtype);
         dhidden_NF_ = planner.scratch(name_ + ".dhidden_NF", {n, shape_.hidden}, dtype);
@@ -61,17 +64,26 @@ void FeedForward::plan(const Planner& planner) {
     down_.plan(planner);
 }
 
+void FeedForward::activate(const Pass& pass) const {
+    pass.run(ActivationForward{shape_.activation, shape_.order, shape_.gated, pass.in_use(up_NX_),
+                               pass[coefficients_P_.value], pass.in_use(hidden_NF_),
+                               pass.in_use(rstd_NR_)});
+}
+
+void FeedForward::rebuild(const Pass& pass, const Tensor& x_NC) const {
+    up_.forward(pass, x_NC, pass.in_use(up_NX_));
+    activate(pass);
+}
+
 void FeedForward::forward(const Pass& pass, const Tensor& x_NC, const Tensor& y_NC) const {
-    const Tensor up = pass[up_NX_], hidden = pass[hidden_NF_];
-    up_.forward(pass, x_NC, up);
-    pass.run(ActivationForward{shape_.activation, shape_.order, shape_.gated, up,
-                               pass[coefficients_P_.value], hidden, pass[rstd_NR_]});
-    down_.forward(pass, hidden, y_NC);
+    rebuild(pass, x_NC);
+    down_.forward(pass, pass.in_use(hidden_NF_), y_NC);
 }
 
 void FeedForward::backward(const Pass& pass, const Tensor& dy_NC, const Tensor& x_NC,
                            const Tensor& dx_NC) const {
     const Tensor dhidden = pass[dhidden_NF_], dup = pass[dup_NX_];
+    if (!keeps_hidden_) activate(pass);
     down_.backward(pass, dy_NC, pass[hidden_NF_], dhidden);
     pass.run(ActivationBackward{shape_.activation, shape_.order, shape_.gated, pass[up_NX_],
                                 pass[coefficients_P_.value], pass[rstd_NR_], dhidden, dup,

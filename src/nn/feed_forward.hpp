@@ -23,13 +23,18 @@ class FeedForward {
     void plan(const Planner& planner);
 
     void forward(const Pass& pass, const Tensor& x_NC, const Tensor& y_NC) const;
+    // What forward leaves for backward, without y.
+    void rebuild(const Pass& pass, const Tensor& x_NC) const;
     // dx_NC is overwritten; x_NC as forward had it.
     void backward(const Pass& pass, const Tensor& dy_NC, const Tensor& x_NC,
                   const Tensor& dx_NC) const;
 
   private:
+    void activate(const Pass& pass) const;
+
     std::string name_;
     FeedForwardShape shape_;
+    bool keeps_hidden_ = true;
     Linear up_, down_;
     Parameter coefficients_P_;
     TensorId up_NX_, hidden_NF_, rstd_NR_;

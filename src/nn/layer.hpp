@@ -3,10 +3,16 @@
 // is written down. plan() declares every tensor it will use in a MemoryPlan and keeps their ids;
 // forward and backward find the memory through a Pass.
 
+#include <algorithm>
+
 #include "nn/parameter.hpp"
 #include "ops/op_table.hpp"
 
 namespace polytrain {
+
+// What backward computes again in place of keeping it: nothing; the activation's output; all of a
+// block but its input. The bits are the same.
+enum class Recompute : uint8_t { kNone, kActivation, kBlock };
 
 // What plan() is told: where to declare, the sizes, and whom to ask how much scratch an op needs.
 struct Planner {
@@ -15,6 +21,8 @@ struct Planner {
     int64_t batch = 0, time = 0;  // sequences in a micro-batch, tokens in a sequence
     DType dtype = DType::kF32;    // of activations and matrices
     bool training = true;         // else: no gradients, no backward scratch
+    Recompute recompute = Recompute::kNone;
+    int64_t cache = 0;  // inference: keys and values of this many tokens are kept; 0: none
 
     int64_t rows() const { return batch * time; }
     DType acc() const { return accumulator_of(dtype); }
@@ -25,6 +33,12 @@ struct Planner {
     TensorId scratch(std::string name, Shape shape, DType type) const {
         return plan.add(std::move(name), shape, type, Life::kScratch);
     }
+    // A tensor that a block's backward reads: saved, or where blocks are recomputed (and in
+    // inference, which has no backward) memory that all blocks share.
+    TensorId saved_in_block(std::string name, Shape shape, DType type) const {
+        return training && recompute != Recompute::kBlock ? saved(std::move(name), shape, type)
+                                                          : scratch(std::move(name), shape, type);
+    }
     // A view without memory, to ask about an op before there is any.
     Tensor described(TensorId id) const {
         if (!id.valid()) return Tensor{};
@@ -32,10 +46,11 @@ struct Planner {
         return {nullptr, entry.shape, entry.dtype, {}};
     }
     static Tensor described(Shape shape, DType type) { return {nullptr, shape, type, {}}; }
-    // The scratch tensor that the implementation of this op will want, in the present scope.
-    template <class Op>
-    TensorId scratch_of(const std::string& name, const Op& op) const {
-        const auto bytes = static_cast<int64_t>(ops.scratch_bytes(op));
+    // The scratch tensor that the implementation of this op will want, in the present scope; of
+    // several ops, for any of them.
+    template <class... Ops>
+    TensorId scratch_of(const std::string& name, const Ops&... op) const {
+        const auto bytes = static_cast<int64_t>(std::max({ops.scratch_bytes(op)...}));
         return scratch(name + ".scratch", {bytes}, DType::kU8);
     }
     // Declares a parameter and, in training, its gradient.
@@ -47,8 +62,16 @@ struct Pass {
     const OpTable& ops;
     const Arena& arena;
     const Stream& stream;
+    // Decoding: how many of the planned rows are in use, 0 for all, and how many tokens the caches
+    // of keys and values hold already.
+    int64_t rows = 0, position = 0;
 
     Tensor operator[](TensorId id) const { return arena[id]; }
+    // The rows in use of a tensor of activations.
+    Tensor in_use(TensorId id) const {
+        const Tensor tensor = arena[id];
+        return rows == 0 || !tensor.present() ? tensor : tensor.rows(0, rows);
+    }
     template <class Op>
     void run(const Op& op) const {
         ops.run(op, stream);

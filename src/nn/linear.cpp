@@ -17,8 +17,12 @@ void Linear::plan(const Planner& planner) {
     const Tensor w = Planner::described(weight_.shape, dtype);
     {
         const MemoryPlan::Scope scope(planner.plan);
-        forward_scratch_ =
-            planner.scratch_of(weight_.name + ".forward", LinearForward{x, w, y, {}});
+        // A decoder takes the planned rows or one.
+        const int64_t least = planner.cache > 0 ? 1 : n;
+        const LinearForward all{x, w, y, {}};
+        const LinearForward one{
+            Planner::described({least, in}, dtype), w, Planner::described({least, out}, dtype), {}};
+        forward_scratch_ = planner.scratch_of(weight_.name + ".forward", all, one);
     }
     if (!planner.training) return;
     {

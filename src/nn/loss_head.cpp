@@ -9,7 +9,8 @@ constexpr int64_t kChunkElements = int64_t{1} << 21;  // of logits: 8 MiB in f32
 
 }  // namespace
 
-LossHead::LossHead(std::string name, int64_t vocabulary, int64_t width, Init init) {
+LossHead::LossHead(std::string name, int64_t vocabulary, int64_t width, Init init, double z_weight)
+    : z_weight_(z_weight) {
     own_.emplace();
     own_->name = std::move(name);
     own_->shape = {vocabulary, width};
@@ -63,7 +64,7 @@ void LossHead::plan_chunk(const Planner& planner, Chunk& chunk) {
 }
 
 void LossHead::run(const Pass& pass, const Tensor& x_NC, const Tensor& targets_N,
-                   const Tensor& loss_N, const Tensor* dx_NC) const {
+                   const Losses& losses, const Tensor* dx_NC) const {
     const int64_t n = x_NC.dim(0);
     const Tensor w = pass[weight().value];
     for (int64_t begin = 0; begin < n; begin += full_.rows) {
@@ -72,8 +73,9 @@ void LossHead::run(const Pass& pass, const Tensor& x_NC, const Tensor& targets_N
         const Tensor x = x_NC.rows(begin, end), logits = pass[logits_].rows(0, end - begin);
         pass.run(LinearForward{x, w, logits, pass[chunk.forward_scratch]});
         // The gradient takes the logits' place.
-        pass.run(CrossEntropy{logits, targets_N.rows(begin, end), loss_N.rows(begin, end),
-                              dx_NC != nullptr ? logits : Tensor{}});
+        pass.run(CrossEntropy{logits, targets_N.rows(begin, end),
+                              losses.cross_entropy_N.rows(begin, end), losses.z_N.rows(begin, end),
+                              dx_NC != nullptr ? logits : Tensor{}, z_weight_});
         if (dx_NC == nullptr) continue;
         pass.run(
             LinearBackwardWeight{logits, x, pass[weight().gradient], pass[chunk.weight_scratch]});
@@ -83,13 +85,13 @@ void LossHead::run(const Pass& pass, const Tensor& x_NC, const Tensor& targets_N
 }
 
 void LossHead::forward(const Pass& pass, const Tensor& x_NC, const Tensor& targets_N,
-                       const Tensor& loss_N) const {
-    run(pass, x_NC, targets_N, loss_N, nullptr);
+                       const Losses& losses) const {
+    run(pass, x_NC, targets_N, losses, nullptr);
 }
 
 void LossHead::forward_backward(const Pass& pass, const Tensor& x_NC, const Tensor& targets_N,
-                                const Tensor& loss_N, const Tensor& dx_NC) const {
-    run(pass, x_NC, targets_N, loss_N, &dx_NC);
+                                const Losses& losses, const Tensor& dx_NC) const {
+    run(pass, x_NC, targets_N, losses, &dx_NC);
 }
 
 Tensor LossHead::logits(const Pass& pass, const Tensor& x_1C) const {

@@ -12,19 +12,23 @@ namespace polytrain {
 class LossHead {
   public:
     // A matrix of its own, [vocabulary, width].
-    LossHead(std::string name, int64_t vocabulary, int64_t width, Init init);
+    LossHead(std::string name, int64_t vocabulary, int64_t width, Init init, double z_weight);
     // Tied: the matrix is the embedding's table, which must outlive the head.
-    explicit LossHead(const Parameter& table_VC) : tied_(&table_VC) {}
+    LossHead(const Parameter& table_VC, double z_weight) : tied_(&table_VC), z_weight_(z_weight) {}
 
     std::vector<Parameter*> parameters();
     void plan(const Planner& planner);
 
-    // loss_N per token.
+    // Cross-entropy and z-loss per token, as CrossEntropy has them.
+    struct Losses {
+        Tensor cross_entropy_N, z_N;
+    };
     void forward(const Pass& pass, const Tensor& x_NC, const Tensor& targets_N,
-                 const Tensor& loss_N) const;
-    // loss_N, and with every token's loss seeded with 1 dx_NC and, added to, the matrix's gradient.
+                 const Losses& losses) const;
+    // The same, and with every token's loss seeded with 1 dx_NC and, added to, the matrix's
+    // gradient.
     void forward_backward(const Pass& pass, const Tensor& x_NC, const Tensor& targets_N,
-                          const Tensor& loss_N, const Tensor& dx_NC) const;
+                          const Losses& losses, const Tensor& dx_NC) const;
     // logits_1V of one row; planned for inference only.
     Tensor logits(const Pass& pass, const Tensor& x_1C) const;
 
@@ -36,11 +40,12 @@ class LossHead {
     };
     const Parameter& weight() const { return tied_ != nullptr ? *tied_ : *own_; }
     void plan_chunk(const Planner& planner, Chunk& chunk);
-    void run(const Pass& pass, const Tensor& x_NC, const Tensor& targets_N, const Tensor& loss_N,
+    void run(const Pass& pass, const Tensor& x_NC, const Tensor& targets_N, const Losses& losses,
              const Tensor* dx_NC) const;
 
     std::optional<Parameter> own_;
     const Parameter* tied_ = nullptr;
+    double z_weight_;
     Chunk full_, last_, single_;
     TensorId logits_;
 };

@@ -10,19 +10,19 @@
 namespace polytrain {
 
 enum class InitKind : uint8_t {
-    kNormal,  // N(0, std^2), keyed by the parameter's name and the element
+    kNormal,  // N(0, std^2), within `cut` std if cut > 0, keyed by parameter's name and element
     kValues,  // `values`, or one value for all elements
 };
 
 struct Init {
     InitKind kind = InitKind::kNormal;
-    double std = 0;
+    double std = 0, cut = 0;
     std::vector<double> values;
 
-    static Init normal(double std) { return {InitKind::kNormal, std, {}}; }
-    static Init constant(double value) { return {InitKind::kValues, 0, {value}}; }
+    static Init normal(double std, double cut) { return {InitKind::kNormal, std, cut, {}}; }
+    static Init constant(double value) { return {InitKind::kValues, 0, 0, {value}}; }
     static Init listed(std::vector<double> values) {
-        return {InitKind::kValues, 0, std::move(values)};
+        return {InitKind::kValues, 0, 0, std::move(values)};
     }
 };
 

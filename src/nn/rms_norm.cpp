@@ -12,7 +12,7 @@ RmsNorm::RmsNorm(std::string name, int64_t width, double eps) : eps_(eps) {
 void RmsNorm::plan(const Planner& planner) {
     gain_.dtype = planner.acc();
     planner.declare(gain_);
-    rstd_N_ = planner.saved(gain_.name + ".rstd", {planner.rows()}, planner.acc());
+    rstd_N_ = planner.saved_in_block(gain_.name + ".rstd", {planner.rows()}, planner.acc());
     if (!planner.training) return;
     const MemoryPlan::Scope scope(planner.plan);
     const Tensor x = Planner::described({planner.rows(), gain_.shape[0]}, planner.dtype);
@@ -22,7 +22,7 @@ void RmsNorm::plan(const Planner& planner) {
 }
 
 void RmsNorm::forward(const Pass& pass, const Tensor& x_NC, const Tensor& y_NC) const {
-    pass.run(RmsNormForward{x_NC, pass[gain_.value], y_NC, pass[rstd_N_], eps_});
+    pass.run(RmsNormForward{x_NC, pass[gain_.value], y_NC, pass.in_use(rstd_N_), eps_});
 }
 
 void RmsNorm::backward(const Pass& pass, const Tensor& dy_NC, const Tensor& x_NC,

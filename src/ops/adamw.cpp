@@ -9,6 +9,7 @@ void AdamW::check() const {
     check_tensor(kName, "gradient", gradient, weight.shape, weight.dtype);
     check_tensor(kName, "m", m, weight.shape, weight.dtype);
     check_tensor(kName, "v", v, weight.shape, weight.dtype);
+    if (stored.elements() > 0) check_tensor(kName, "stored", stored, weight.shape, DType::kBf16);
 }
 
 }  // namespace polytrain

@@ -9,11 +9,13 @@ namespace polytrain {
 // clip factor together) and t = step, counted from 1:
 //   m = beta1 m + (1 - beta1) g;   v = beta2 v + (1 - beta2) g^2
 //   w = w - lr (m / (1 - beta1^t) / (sqrt(v / (1 - beta2^t)) + eps) + weight_decay w)
+// For weights stored in bf16 `weight` is the f32 master copy, and `stored` becomes w rounded.
 struct AdamW {
     static constexpr std::string_view kName = "adamw.step";
     Tensor weight;    // acc
     Tensor gradient;  // acc
     Tensor m, v;      // acc
+    Tensor stored;    // bf16; absent where the weight itself is what the model uses
     double lr = 0, beta1 = 0.9, beta2 = 0.95, eps = 1e-8, weight_decay = 0, gradient_scale = 1;
     int64_t step = 1;
 
@@ -24,6 +26,7 @@ struct AdamW {
         f("gradient", &AdamW::gradient, Role::kInput);
         f("m", &AdamW::m, Role::kUpdate);
         f("v", &AdamW::v, Role::kUpdate);
+        f("stored", &AdamW::stored, Role::kOutput);
     }
 };
 

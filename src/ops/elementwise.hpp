@@ -1,5 +1,5 @@
 #pragma once
-// Ops over flat tensors: residual addition, sums, initialisation.
+// Ops over flat tensors: residual addition, conversion, sums, initialisation.
 
 #include "core/philox.hpp"
 #include "ops/op.hpp"
@@ -20,6 +20,19 @@ struct Add {
     }
 };
 
+// y = x in y's type, rounded to nearest even: between f32 and bf16, or f64 to f64.
+struct Convert {
+    static constexpr std::string_view kName = "convert.forward";
+    Tensor x, y;  // storage
+
+    void check() const;
+    template <class F>
+    static void tensors(F&& f) {
+        f("x", &Convert::x, Role::kInput);
+        f("y", &Convert::y, Role::kOutput);
+    }
+};
+
 // result_1 = sum of x, or of x^2 with `squared`; summed in f64 over a fixed partition.
 struct Sum {
     static constexpr std::string_view kName = "sum.forward";
@@ -37,12 +50,13 @@ struct Sum {
     }
 };
 
-// y_i ~ N(0, std^2) by Box-Muller from philox(key, i): a function of key and element alone.
+// y_i ~ N(0, std^2) by Box-Muller: a function of key and element alone. With cut > 0 truncated to
+// |y_i| <= cut std: draw k of element i is philox(key, i + 2^48 k), the first within is taken.
 struct RandomNormal {
     static constexpr std::string_view kName = "random_normal.fill";
     Tensor y;  // storage
     PhiloxKey key;
-    double std = 1;
+    double std = 1, cut = 0;
 
     void check() const {}
     template <class F>

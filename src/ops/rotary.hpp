@@ -20,7 +20,7 @@ struct RotaryTable {
 };
 
 // x_NP holds P / D heads a row; the first `rotated` of them turn by the row's position, which is
-// n mod T, the others are left as they are. In place:
+// (first + n) mod T, the others are left as they are. In place:
 //   (u, v) = (x_j, x_{j+D/2}) -> (u cos - v sin, v cos + u sin), sin negated when `inverse`.
 // The inverse is the gradient of the forward direction.
 struct RotaryApply {
@@ -29,6 +29,7 @@ struct RotaryApply {
     Tensor x_NP;      // storage
     int64_t rotated = 0;
     bool inverse = false;
+    int64_t first = 0;
 
     void check() const;
     template <class F>

@@ -16,18 +16,18 @@ void AdamWOptimizer::plan(const Planner& planner) {
     const Tensor result = Planner::described({1}, DType::kF64);
     for (const Parameter* parameter : parameters_) {
         const DType acc = accumulator_of(parameter->dtype);
-        PT_CHECK(parameter->dtype == acc, "{} is {} and has no master copy", parameter->name,
-                 name_of(parameter->dtype));
         const auto add = [&](const char* moment) {
             return planner.plan.add(parameter->name + moment, parameter->shape, acc,
                                     Life::kOptimizer);
         };
         m_.push_back(add(".m"));
         v_.push_back(add(".v"));
+        masters_.push_back(parameter->dtype == acc ? TensorId{} : add(".master"));
         const MemoryPlan::Scope scope(planner.plan);
-        norm_scratch_.push_back(
-            planner.scratch_of(parameter->name + ".norm",
-                               Sum{Planner::described(parameter->shape, acc), result, true, {}}));
+        norm_scratch_.push_back(planner.scratch_of(
+            parameter->name + ".norm",
+            Sum{Planner::described(parameter->shape, acc), result, true, {}},
+            Sum{Planner::described(parameter->shape, parameter->dtype), result, true, {}}));
     }
 }
 
@@ -39,7 +39,32 @@ void AdamWOptimizer::reset(const Pass& pass) const {
     for (size_t i = 0; i < parameters_.size(); ++i) {
         pass.stream.zero(pass[m_[i]]);
         pass.stream.zero(pass[v_[i]]);
+        if (masters_[i].valid()) pass.run(Convert{pass[parameters_[i]->value], pass[masters_[i]]});
     }
+}
+
+void AdamWOptimizer::store_masters(const Pass& pass) const {
+    for (size_t i = 0; i < parameters_.size(); ++i)
+        if (masters_[i].valid()) pass.run(Convert{pass[masters_[i]], pass[parameters_[i]->value]});
+}
+
+TensorId AdamWOptimizer::weight(int index) const {
+    const auto i = static_cast<size_t>(index);
+    return masters_[i].valid() ? masters_[i] : parameters_[i]->value;
+}
+
+bool AdamWOptimizer::decays(const Parameter& parameter) const {
+    switch (parameter.decay) {
+        case DecayClass::kMatrix:
+            return true;
+        case DecayClass::kEmbedding:
+            return config_.decay_embeddings;
+        case DecayClass::kGain:
+            return config_.decay_gains;
+        case DecayClass::kCoefficient:
+            return false;
+    }
+    return false;
 }
 
 std::vector<double> AdamWOptimizer::squared_norms(const Pass& pass, TensorId Parameter::*of) const {
@@ -72,11 +97,15 @@ void AdamWOptimizer::step(const Pass& pass, int64_t step, double lr, double norm
     op.step = step;
     for (size_t i = 0; i < parameters_.size(); ++i) {
         const Parameter& parameter = *parameters_[i];
-        op.weight = pass[parameter.value];
+        op.weight = pass[weight(parameter.index)];
+        if (masters_[i].valid())
+            op.stored = pass[parameter.value];
+        else
+            op.stored = {};
         op.gradient = pass[parameter.gradient];
         op.m = pass[m_[i]];
         op.v = pass[v_[i]];
-        op.weight_decay = parameter.decay == DecayClass::kMatrix ? config_.weight_decay : 0;
+        op.weight_decay = decays(parameter) ? config_.weight_decay : 0;
         pass.run(op);
     }
 }

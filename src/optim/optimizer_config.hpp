@@ -19,8 +19,10 @@ struct OptimizerConfig {
     double beta1 = 0.9;
     double beta2 = 0.95;
     double eps = 1e-8;
-    double weight_decay = 0.1;  // of matrices; never of gains, embeddings or coefficients
-    double clip = 1.0;          // of the global gradient norm; 0: none
+    double weight_decay = 0.1;  // of matrices, and by option of these; never of coefficients
+    bool decay_embeddings = false;
+    bool decay_gains = false;
+    double clip = 1.0;  // of the global gradient norm; 0: none
     ScheduleConfig schedule;
     bool operator==(const OptimizerConfig&) const = default;
 };

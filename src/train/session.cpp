@@ -4,13 +4,18 @@
 #include <cmath>
 
 #include "checkpoint/save.hpp"
+#include "ops/elementwise.hpp"
 
 namespace polytrain {
 namespace {
 
 Planner training_planner(const RunConfig& config, const OpTable& ops, MemoryPlan& memory) {
-    return {memory, ops, config.train.micro_batch, config.model.context, storage_type(config),
-            true};
+    Planner planner{memory, ops, config.train.micro_batch, config.model.context,
+                    storage_type(config)};
+    if (config.train.recompute != "none")
+        planner.recompute =
+            config.train.recompute == "block" ? Recompute::kBlock : Recompute::kActivation;
+    return planner;
 }
 
 // Host memory shaped like a tensor.
@@ -30,11 +35,33 @@ void read_into(const Checkpoint& checkpoint, const std::string& name, const Tens
     stream.upload(tensor, host.view.data, host.bytes.size());
 }
 
+// A weight as the model stores it; checkpoints have it in the accumulator type.
+void read_weight(const Checkpoint& checkpoint, const Parameter& parameter, const Pass& pass) {
+    const Tensor value = pass[parameter.value];
+    Tensor wide = value;
+    wide.dtype = accumulator_of(value.dtype);
+    Buffer buffer;
+    if (wide.dtype != value.dtype) {
+        buffer = Buffer(pass.stream.backend(), wide.bytes());
+        wide.data = buffer.data();
+    }
+    read_into(checkpoint, parameter.name, wide, pass.stream);
+    if (wide.dtype != value.dtype) pass.run(Convert{wide, value});
+}
+
+}  // namespace
+
+void load_weights(const Checkpoint& checkpoint, const Transformer& model, const Pass& pass) {
+    for (const Parameter* parameter : model.parameters()) read_weight(checkpoint, *parameter, pass);
+}
+
+namespace {
+
 // Calls f(name in the checkpoint, tensor) for all of one kind of a run's state.
 template <class F>
 void for_each_weight(const TrainingPlan& plan, const Arena& arena, F&& f) {
     for (const Parameter* parameter : plan.model->parameters())
-        f(parameter->name, arena[parameter->value]);
+        f(parameter->name, arena[plan.optimizer->weight(parameter->index)]);
 }
 template <class F>
 void for_each_moment(const TrainingPlan& plan, const Arena& arena, F&& f) {
@@ -47,9 +74,7 @@ void for_each_moment(const TrainingPlan& plan, const Arena& arena, F&& f) {
 }  // namespace
 
 DType storage_type(const RunConfig& config) {
-    PT_CHECK(config.precision == "auto" || config.precision == "f32", "precision {}",
-             config.precision);
-    return DType::kF32;
+    return config.precision == "bf16" ? DType::kBf16 : DType::kF32;
 }
 
 TrainingPlan plan_training(const RunConfig& config, const OpTable& ops) {
@@ -81,6 +106,7 @@ void TrainingSession::restore(const Checkpoint& checkpoint) {
     };
     for_each_weight(plan_, arena_, read);
     for_each_moment(plan_, arena_, read);
+    plan_.optimizer->store_masters(pass());
 }
 
 void TrainingSession::save(const std::filesystem::path& run_folder, const TrainState& state) const {
@@ -117,13 +143,15 @@ void TrainingSession::upload(const HostBatch& batch) const {
 
 void TrainingSession::begin_step() {
     plan_.optimizer->zero_gradients(pass());
-    step_loss_ = 0;
+    step_loss_ = step_z_loss_ = 0;
     step_scored_ = 0;
 }
 
 void TrainingSession::accumulate(const HostBatch& batch) {
     upload(batch);
-    step_loss_ += plan_.model->forward_backward(pass());
+    const Transformer::LossSums sums = plan_.model->forward_backward(pass());
+    step_loss_ += sums.cross_entropy;
+    step_z_loss_ += sums.z;
     step_scored_ += batch.scored();
 }
 
@@ -131,6 +159,7 @@ StepResult TrainingSession::finish_step(int64_t step, double lr) {
     // A step without a scored token has no gradient: dividing 0 by 1 keeps it so.
     const int64_t scored = std::max<int64_t>(1, step_scored_);
     StepResult result{step_loss_ / static_cast<double>(scored),
+                      step_z_loss_ / static_cast<double>(scored),
                       plan_.optimizer->gradient_norm(pass(), scored)};
     if (!std::isfinite(result.loss) || !std::isfinite(result.grad_norm)) {
         const std::string gradient = plan_.optimizer->first_bad_gradient(pass());
@@ -145,7 +174,7 @@ StepResult TrainingSession::finish_step(int64_t step, double lr) {
 
 double TrainingSession::loss_sum(const HostBatch& batch) const {
     upload(batch);
-    return plan_.model->forward(pass());
+    return plan_.model->forward(pass()).cross_entropy;
 }
 
 InferenceSession::InferenceSession(const RunConfig& config, Backend& backend, const OpTable& ops,
@@ -157,9 +186,9 @@ InferenceSession::InferenceSession(const RunConfig& config, Backend& backend, co
       stream_(backend) {
     MemoryPlan memory;
     model_.plan({memory, ops, 1, context_, storage_type(config), false});
+    logits_1V_ = memory.add("logits_1V", {1, vocab_size_}, DType::kF32, Life::kData);
     arena_ = std::make_unique<Arena>(backend, memory);
-    for (const Parameter* parameter : model_.parameters())
-        read_into(checkpoint, parameter->name, (*arena_)[parameter->value], stream_);
+    load_weights(checkpoint, model_, pass());
     model_.prepare(pass());
 }
 
@@ -170,9 +199,10 @@ std::vector<float> InferenceSession::logits_after(const std::vector<int32_t>& id
     std::vector<int32_t> padded = ids;
     padded.resize(static_cast<size_t>(context_));
     stream_.upload(model_.ids(pass()), padded.data(), padded.size() * sizeof(int32_t));
-    const Tensor logits = model_.logits_after(pass(), static_cast<int64_t>(ids.size()) - 1);
+    const int64_t last = static_cast<int64_t>(ids.size()) - 1;
+    pass().run(Convert{model_.logits_after(pass(), last), (*arena_)[logits_1V_]});
     std::vector<float> host(static_cast<size_t>(vocab_size_));
-    stream_.download(host.data(), logits, host.size() * sizeof(float));
+    stream_.download(host.data(), (*arena_)[logits_1V_], host.size() * sizeof(float));
     return host;
 }
 

@@ -26,9 +26,14 @@ struct TrainingPlan {
 };
 TrainingPlan plan_training(const RunConfig& config, const OpTable& ops);
 
+// Reads a checkpoint's weights into a model that is in memory, rounded to its storage type. A
+// tensor that is missing or of another shape: exit 78.
+void load_weights(const Checkpoint& checkpoint, const Transformer& model, const Pass& pass);
+
 // What a step did.
 struct StepResult {
-    double loss = 0;       // mean over the scored tokens, in nats
+    double loss = 0;       // cross-entropy, mean over the scored tokens, in nats
+    double z_loss = 0;     // the same of the weighted z-loss (model.z_loss)
     double grad_norm = 0;  // before clipping
 };
 
@@ -65,7 +70,7 @@ class TrainingSession {
     TrainingPlan plan_;
     Arena arena_;
     Stream stream_;
-    double step_loss_ = 0;
+    double step_loss_ = 0, step_z_loss_ = 0;
     int64_t step_scored_ = 0;
 };
 
@@ -86,6 +91,7 @@ class InferenceSession {
     Transformer model_;
     std::unique_ptr<Arena> arena_;
     Stream stream_;
+    TensorId logits_1V_;
 };
 
 }  // namespace polytrain

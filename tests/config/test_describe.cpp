@@ -74,7 +74,7 @@ TEST_CASE("the schema says all of each key, and admits no others") {
         "Attention heads; they divide d_model into even head widths.",
         "type": "integer", "minimum": 1, "maximum": 1048576, "default": 4})"));
     CHECK(model["norm_eps"]["exclusiveMinimum"] == 0.0);
-    CHECK(model["qk_norm"]["enum"] == Json{"none"});
+    CHECK(model["qk_norm"]["enum"] == Json{"none", "full", "head"});
     CHECK_FALSE(model.contains("moe"));
     CHECK(model["feed_forward"]["properties"]["activation"]["enum"] ==
           Json(small_catalog().names()));

@@ -43,9 +43,9 @@ TEST_CASE("every key is emitted, in the order of the tables") {
     };
     CHECK(names(json) == "seed device precision threads model data train optimizer parallel ops ");
     CHECK(names(json["model"]) ==
-          "d_model layers heads kv_heads context vocab_size qk_norm tied rope_theta norm_eps init "
-          "feed_forward ");
-    CHECK(names(json["model"]["init"]) == "std depth_scaled ");
+          "d_model layers heads kv_heads context vocab_size qk_norm tied rope_theta norm_eps "
+          "z_loss init feed_forward ");
+    CHECK(names(json["model"]["init"]) == "std cut depth_scaled ");
     CHECK(names(json["model"]["feed_forward"]) == "activation order gated hidden ");
     CHECK(names(json["data"]) ==
           "train validation tokenizer synthetic repetition_filter allow_changed ");
@@ -53,7 +53,8 @@ TEST_CASE("every key is emitted, in the order of the tables") {
     CHECK(names(json["train"]) ==
           "steps tokens seconds batch micro_batch recompute eval_every eval_sequences "
           "checkpoint_every log_every ");
-    CHECK(names(json["optimizer"]) == "lr beta1 beta2 eps weight_decay clip schedule ");
+    CHECK(names(json["optimizer"]) ==
+          "lr beta1 beta2 eps weight_decay decay_embeddings decay_gains clip schedule ");
     CHECK(names(json["optimizer"]["schedule"]) == "kind warmup_steps final_ratio ");
     CHECK(names(json["parallel"]) == "expert sharding reduction ");
     CHECK(names(json["ops"]) == "force ");

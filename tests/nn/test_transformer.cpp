@@ -34,9 +34,9 @@ TEST_CASE("model: every raw gradient against central differences, in f64") {
                 const double kept = x;
                 const auto difference = [&](double h) {
                     x = kept + h;
-                    const double up = run.model.forward(run.pass());
+                    const double up = run.forward();
                     x = kept - h;
-                    const double down = run.model.forward(run.pass());
+                    const double down = run.forward();
                     x = kept;
                     return (up - down) / (2 * h);
                 };
@@ -99,7 +99,7 @@ TEST_CASE("model: a large vocabulary goes through the head in chunks, the last o
         }
         CHECK(std::fabs(sum) < 1e-2);
         CHECK(squares > 0.8 * 70 * config.d_model);
-        CHECK(run.model.forward(run.pass()) == Approx(70 * std::log(40000.0)).epsilon(3e-3));
+        CHECK(run.forward() == Approx(70 * std::log(40000.0)).epsilon(3e-3));
     }
 }
 
@@ -123,7 +123,7 @@ TEST_CASE("model: gradients of micro-batches add up to those of the batch") {
     half.set_tokens({ids.begin(), ids.begin() + 10}, {targets.begin(), targets.begin() + 10});
     double sum = half.gradients();
     half.set_tokens({ids.begin() + 10, ids.end()}, {targets.begin() + 10, targets.end()});
-    sum += half.model.forward_backward(half.pass());
+    sum += half.forward_backward();
     CHECK(sum == Approx(loss).epsilon(1e-12));
     for (size_t i = 0; i < whole.model.parameters().size(); ++i)
         CHECK(relative_difference(
@@ -144,7 +144,7 @@ TEST_CASE("model: inference gives the logits of training's forward, in less memo
         const auto logits = ModelRun::values(inference.model.logits_after(inference.pass(), 4));
         double sum = 0;
         for (double logit : logits) sum += std::exp(logit);
-        CHECK(training.model.forward(training.pass()) ==
+        CHECK(training.forward() ==
               Approx(std::log(sum) - logits[static_cast<size_t>(target)]).epsilon(1e-9));
     }
 }
@@ -175,4 +175,77 @@ TEST_CASE("model: the paper's dense model has its number of parameters") {
     const Transformer model(config, machine.ops.activations());
     CHECK(count_parameters(model.parameters()).parameters == 1345423360);
     CHECK(count_parameters(model.parameters()).coefficients == 96);
+}
+
+TEST_CASE("model: each choice of recompute gives the bits of none, in f32 and bf16") {
+    Random random("model recompute");
+    for (ModelConfig config : small_models()) {
+        config.layers = 3;
+        const auto ids = random_ids(10, 0, 6, random), targets = random_ids(10, -1, 6, random);
+        for (const DType dtype : {DType::kF32, DType::kBf16}) {
+            const ModelRun none(config, 2, dtype, false);
+            none.set_tokens(ids, targets);
+            const double loss = none.gradients();
+            for (const Recompute recompute : {Recompute::kActivation, Recompute::kBlock}) {
+                const ModelRun run(config, 2, dtype, false, true, recompute);
+                run.set_tokens(ids, targets);
+                CHECK(run.gradients() == loss);
+                CHECK(run.forward() == loss);
+                for (size_t i = 0; i < run.model.parameters().size(); ++i) {
+                    INFO(config.feed_forward.activation << " " << name_of(dtype) << ": "
+                                                        << run.model.parameters()[i]->name);
+                    CHECK(ModelRun::values(run.pass()[run.model.parameters()[i]->gradient]) ==
+                          ModelRun::values(none.pass()[none.model.parameters()[i]->gradient]));
+                }
+            }
+        }
+    }
+}
+
+TEST_CASE("model: recompute takes less memory, the more of it the less") {
+    ModelConfig config = small_models()[0];
+    config.layers = 6;
+    const Machine machine(1);
+    const auto saved = [&](Recompute recompute) {
+        Transformer model(config, machine.ops.activations());
+        MemoryPlan plan;
+        model.plan({plan, machine.ops, 2, config.context, DType::kF32, true, recompute});
+        return plan.bytes(Life::kSaved) + plan.bytes(Life::kScratch);
+    };
+    CHECK(saved(Recompute::kActivation) < saved(Recompute::kNone));
+    CHECK(saved(Recompute::kBlock) < saved(Recompute::kActivation));
+}
+
+TEST_CASE("model: bf16 gradients are those of f64 to bf16's rounding") {
+    Random random("model bf16");
+    for (ModelConfig config : small_models()) {
+        config.d_model = 32;
+        config.feed_forward.hidden = 48;
+        config.context = 33;
+        config.init.std = 0.2;
+        const ModelRun exact(config, 2, DType::kF64, true), run(config, 2, DType::kBf16, false);
+        const auto ids = random_ids(66, 0, 6, random), targets = random_ids(66, -1, 6, random);
+        for (size_t i = 0; i < run.model.parameters().size(); ++i) {
+            const Tensor from = run.pass()[run.model.parameters()[i]->value];
+            const Tensor to = exact.pass()[exact.model.parameters()[i]->value];
+            for (int64_t k = 0; k < from.elements(); ++k)
+                write_element(to, k, read_element(from, k));
+        }
+        exact.set_tokens(ids, targets);
+        run.set_tokens(ids, targets);
+        CHECK(run.gradients() == Approx(exact.gradients()).epsilon(5e-3));
+        for (size_t i = 0; i < run.model.parameters().size(); ++i) {
+            const Parameter& parameter = *run.model.parameters()[i];
+            INFO(config.feed_forward.activation << ": " << parameter.name);
+            const auto expected =
+                ModelRun::values(exact.pass()[exact.model.parameters()[i]->gradient]);
+            const auto actual = ModelRun::values(run.pass()[parameter.gradient]);
+            double difference = 0, size = 1e-3;
+            for (size_t k = 0; k < expected.size(); ++k) {
+                difference += (actual[k] - expected[k]) * (actual[k] - expected[k]);
+                size += expected[k] * expected[k];
+            }
+            CHECK(std::sqrt(difference / size) < 0.06);
+        }
+    }
 }

@@ -9,11 +9,13 @@ namespace {
 
 AdamW make_op(int64_t n, DType t, int64_t step) {
     const DType acc = accumulator_of(t);
-    AdamW op{described({n}, acc), described({n}, acc), described({n}, acc), described({n}, acc)};
+    AdamW op;
+    op.weight = op.gradient = op.m = op.v = described({n}, acc);
     op.lr = 0.01;
     op.weight_decay = 0.1;
     op.gradient_scale = 0.37;
     op.step = step;
+    if (t == DType::kBf16) op.stored = described({n}, t);  // with a master copy
     return op;
 }
 
@@ -38,4 +40,20 @@ TEST_CASE("adamw: the formula by hand") {
     CHECK(after.at("weight")[0] == Approx(2.0 - 0.01 * (-1.0 + 0.1 * 2.0)).epsilon(1e-8));
     CHECK(after.at("m")[0] == Approx(0.1 * -3.0 * 0.37));
     CHECK(after.at("v")[0] == Approx(0.05 * 9.0 * 0.37 * 0.37));
+}
+
+TEST_CASE("adamw: the stored weight is the master's, rounded") {
+    Random random("adamw stored");
+    const int64_t n = 1031;
+    const Values inputs{{"weight", random.vector(n)},
+                        {"gradient", random.vector(n)},
+                        {"m", random.vector(n)},
+                        {"v", random.vector(n, 0.1, 1)}};
+    for (const char* name : {"cpu", "reference"}) {
+        Machine machine;
+        machine.ops.force("adamw", name);
+        const Values after = run_op(machine, make_op(n, DType::kBf16, 3), inputs);
+        for (size_t i = 0; i < static_cast<size_t>(n); ++i)
+            REQUIRE(after.at("stored")[i] == static_cast<double>(Bf16(after.at("weight")[i])));
+    }
 }

@@ -7,9 +7,10 @@ using namespace polytrain::testing;
 
 namespace {
 
-CrossEntropy make_op(int64_t n, int64_t v, DType t) {
-    return {described({n, v}, t), described({n}, DType::kI32), described({n}, accumulator_of(t)),
-            described({n, v}, t)};
+CrossEntropy make_op(int64_t n, int64_t v, DType t, double z_weight = 0) {
+    const DType acc = accumulator_of(t);
+    return {described({n, v}, t), described({n}, DType::kI32), described({n}, acc),
+            described({n}, acc),  described({n, v}, t),        z_weight};
 }
 
 Values random_inputs(int64_t n, int64_t v, double range, Random& random) {
@@ -28,6 +29,7 @@ TEST_CASE("cross_entropy: every implementation against reference, odd sizes, uns
         for (int64_t v : {1, 2, 15, 16, 17, 33, 256}) {
             const Values inputs = random_inputs(n, v, 4, random);
             check_op<CrossEntropy>([&](DType t) { return make_op(n, v, t); }, inputs);
+            check_op<CrossEntropy>([&](DType t) { return make_op(n, v, t, 0.1); }, inputs);
         }
     // Logits that overflow exp without the subtraction of the highest.
     check_op<CrossEntropy>([&](DType t) { return make_op(9, 40, t); },
@@ -41,11 +43,12 @@ TEST_CASE("cross_entropy: dlogits may be absent, and may alias the logits") {
     const Values apart = run_op(machine, make_op(3, 21, DType::kF32), inputs);
     std::vector<float> logits(inputs.at("logits_NV").begin(), inputs.at("logits_NV").end());
     std::vector<int32_t> targets(inputs.at("targets_N").begin(), inputs.at("targets_N").end());
-    std::vector<float> loss(3);
+    std::vector<float> loss(3), z_loss(3);
     CrossEntropy op = make_op(3, 21, DType::kF32);
     op.logits_NV.data = logits.data();
     op.targets_N.data = targets.data();
     op.loss_N.data = loss.data();
+    op.z_loss_N.data = z_loss.data();
     machine.ops.run(op, machine.stream);
     for (size_t i = 0; i < 3; ++i) CHECK(loss[i] == apart.at("loss_N")[i]);
     op.dlogits_NV.data = logits.data();
@@ -56,7 +59,9 @@ TEST_CASE("cross_entropy: dlogits may be absent, and may alias the logits") {
 TEST_CASE("cross_entropy: reference against central differences") {
     Random random("cross_entropy gradient");
     const Values inputs = random_inputs(3, 6, 2, random);
-    const auto op = make_op(3, 6, DType::kF64);
-    check_gradient(op, inputs, "logits_NV", {{"loss_N", {1, 1, 1}}},
-                   run_op(Machine(1), op, inputs).at("dlogits_NV"));
+    for (double z_weight : {0.0, 0.3}) {
+        const auto op = make_op(3, 6, DType::kF64, z_weight);
+        check_gradient(op, inputs, "logits_NV", {{"loss_N", {1, 1, 1}}, {"z_loss_N", {1, 1, 1}}},
+                       run_op(Machine(1), op, inputs).at("dlogits_NV"));
+    }
 }

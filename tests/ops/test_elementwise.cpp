@@ -46,6 +46,69 @@ TEST_CASE("random_normal: moments, and a function of key and element alone") {
     CHECK(fourth == Approx(48.0).epsilon(0.06));
 }
 
+TEST_CASE("random_normal: the same numbers by every implementation, truncated where told") {
+    for (double cut : {0.0, 0.5, 3.0}) {
+        const auto make = [&](DType t) {
+            return RandomNormal{described({70001}, t), philox_key(7, "cut"), 2.0, cut};
+        };
+        check_op<RandomNormal>(make, {});
+        double largest = 0;
+        for (double y : run_op(Machine(1), make(DType::kF64), {}).at("y"))
+            largest = std::max(largest, std::fabs(y));
+        if (cut > 0) {
+            CHECK(largest <= 2 * cut);
+            CHECK(largest > 1.98 * cut);
+        } else {
+            CHECK(largest > 7);
+        }
+    }
+    // What lies within is what it was without the cut.
+    const auto draw = [&](double cut) {
+        return run_op(Machine(1),
+                      RandomNormal{described({1000}, DType::kF64), philox_key(7, "cut"), 1.0, cut},
+                      {})
+            .at("y");
+    };
+    const std::vector<double> whole = draw(0), truncated = draw(1);
+    for (size_t i = 0; i < whole.size(); ++i)
+        if (std::fabs(whole[i]) <= 1) REQUIRE(whole[i] == truncated[i]);
+}
+
+TEST_CASE("convert: between f32 and bf16 to nearest even, NaN and infinity kept") {
+    Random random("convert");
+    for (int64_t n : {0, 1, 15, 16, 17, 70001}) {
+        std::vector<double> x;
+        for (int64_t i = 0; i < n; ++i) {
+            const auto bits = static_cast<uint32_t>(random.integer(0, 0xffffffff));
+            const auto value = std::bit_cast<float>(bits);
+            x.push_back(std::isfinite(value) ? value : 1.0f);
+        }
+        if (n > 20) {
+            x[3] = std::bit_cast<float>(0x3f808000u);  // a tie: to even, down
+            x[4] = std::bit_cast<float>(0x3f818000u);  // a tie: to even, up
+            x[5] = std::numeric_limits<double>::infinity();
+            x[6] = std::numeric_limits<double>::quiet_NaN();
+            x[7] = std::bit_cast<float>(0x7f7fffffu);  // rounds to infinity
+        }
+        for (const char* name : {"cpu", "reference"}) {
+            Machine machine;
+            machine.ops.force("convert", name);
+            const Convert down{described({n}, DType::kF32), described({n}, DType::kBf16)};
+            const Convert up{described({n}, DType::kBf16), described({n}, DType::kF32)};
+            const Convert same{described({n}, DType::kF32), described({n}, DType::kF32)};
+            const std::vector<double> rounded = run_op(machine, down, {{"x", x}}).at("y");
+            for (size_t i = 0; i < x.size(); ++i) {
+                const auto expected = static_cast<double>(Bf16(x[i]));
+                REQUIRE(
+                    (rounded[i] == expected || (std::isnan(expected) && std::isnan(rounded[i]))));
+            }
+            if (n > 20) continue;
+            CHECK(run_op(machine, up, {{"x", rounded}}).at("y") == rounded);
+            CHECK(run_op(machine, same, {{"x", x}}).at("y") == x);
+        }
+    }
+}
+
 TEST_CASE("fill") {
     check_op<Fill>([](DType t) { return Fill{described({19}, t), 0.3}; }, {});
 }

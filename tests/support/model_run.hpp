@@ -12,7 +12,7 @@ struct ModelRun {
     std::unique_ptr<Arena> arena;
 
     ModelRun(const ModelConfig& config, int64_t batch, DType dtype, bool reference,
-             bool training = true)
+             bool training = true, Recompute recompute = Recompute::kNone)
         : machine(2), model(config, machine.ops.activations()) {
         if (reference)
             for (const std::string& op : machine.ops.ops()) {
@@ -20,7 +20,7 @@ struct ModelRun {
                 machine.ops.force(base, "reference");
             }
         MemoryPlan plan;
-        const Planner planner{plan, machine.ops, batch, config.context, dtype, training};
+        const Planner planner{plan, machine.ops, batch, config.context, dtype, training, recompute};
         model.plan(planner);
         arena = std::make_unique<Arena>(*machine.backend, plan);
         model.initialise(pass(), 11);
@@ -32,10 +32,14 @@ struct ModelRun {
         machine.stream.upload(model.ids(pass()), ids.data(), ids.size() * 4);
         machine.stream.upload(model.targets(pass()), targets.data(), targets.size() * 4);
     }
+    double forward() const { return sum(model.forward(pass())); }
+    double forward_backward() const { return sum(model.forward_backward(pass())); }
+    // What the gradients are of: both losses.
+    static double sum(const Transformer::LossSums& sums) { return sums.cross_entropy + sums.z; }
     double gradients() const {
         for (const Parameter* parameter : model.parameters())
             machine.stream.zero(pass()[parameter->gradient]);
-        return model.forward_backward(pass());
+        return forward_backward();
     }
     static std::vector<double> values(const Tensor& tensor) {
         std::vector<double> all;
@@ -55,7 +59,7 @@ inline std::vector<ModelConfig> small_models() {
     base.vocab_size = 7;
     base.init.std = 0.4;  // gradients well away from rounding
     base.feed_forward.hidden = 12;
-    std::vector<ModelConfig> all(5, base);
+    std::vector<ModelConfig> all(8, base);
     all[1].feed_forward.activation = "swiglu";
     all[1].feed_forward.gated = true;
     all[1].kv_heads = 1;
@@ -65,6 +69,17 @@ inline std::vector<ModelConfig> small_models() {
     all[3].init.depth_scaled = false;
     all[4].feed_forward.gated = true;  // gated PolyNorm
     all[4].kv_heads = 1;
+    all[5].qk_norm = "full";
+    all[5].kv_heads = 1;
+    all[5].z_loss = 0.02;
+    all[6].qk_norm = "head";
+    all[6].tied = true;
+    all[6].feed_forward.activation = "polyprelu";
+    all[6].z_loss = 0.05;
+    all[7].feed_forward.activation = "polyrelunorm";
+    all[7].qk_norm = "head";
+    all[7].kv_heads = 1;
+    all[7].init.cut = 2;
     return all;
 }
 

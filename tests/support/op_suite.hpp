@@ -135,7 +135,8 @@ Values run_op(const Machine& machine, Op op, const Values& inputs) {
                 Guarded one(8, 0);
                 copy.data = one.data();
                 write_element(copy, 0, expected);
-                if (read_element(copy, 0) != values[static_cast<size_t>(i)])
+                const double now = values[static_cast<size_t>(i)];
+                if (read_element(copy, 0) != now && !(std::isnan(expected) && std::isnan(now)))
                     FAIL("input " << name << " was changed at " << i);
             }
     });

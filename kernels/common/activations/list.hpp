@@ -47,7 +47,8 @@ struct RowPolynomial : PolynomialCoefficients {
 template <class... Activations>
 struct TypeList {};
 
-using ActivationList = TypeList<Relu, Gelu, Silu, PolyRelu, PolyNorm>;
+using ActivationList =
+    TypeList<Relu, Relu2, Gelu, GeluTanh, Silu, PolyRelu, PolyPRelu, PolyNorm, PolyReluNorm>;
 
 // Calls f(Activation{}) for the activation at `index` of the list.
 template <class F, class... Activations>
