@@ -5,10 +5,14 @@ using namespace polytrain;
 using namespace polytrain::testing;
 
 TEST_CASE("training: 1, 2 and 4 threads give the same losses and weights over 20 steps") {
-    for (const char* activation : {"polynorm", "swiglu"}) {
+    for (const char* precision : {"f32", "bf16"}) {
         RunConfig config = tiny_config();
-        config.model.feed_forward.activation = activation;
-        config.model.feed_forward.gated = activation == std::string("swiglu");
+        config.precision = precision;
+        if (precision == std::string("bf16")) {
+            config.model.feed_forward.activation = "swiglu";
+            config.model.feed_forward.gated = true;
+            config.model.qk_norm = "head";
+        }
         const TempFolder folder;
         for (int threads : {1, 2, 4}) train_with(config, folder / std::to_string(threads), threads);
         REQUIRE(metrics_of(folder / "1").size() == 20);
@@ -21,7 +25,8 @@ TEST_CASE("training: 1, 2 and 4 threads give the same losses and weights over 20
 }
 
 TEST_CASE("training: 20 steps equal 10, resume, and 10 more, in every bit") {
-    const RunConfig config = tiny_config();
+    RunConfig config = tiny_config();
+    config.precision = GENERATE("f32", "bf16");
     const TempFolder folder;
     train_with(config, folder / "whole", 2);
     // A run that was killed after step 13: its last checkpoint is step 10, its metrics go on to 13.
@@ -84,4 +89,40 @@ TEST_CASE("training: micro-batches change the sum's order, not the result") {
         CHECK(a[i]["grad_norm"].get<double>() ==
               Approx(b[i]["grad_norm"].get<double>()).epsilon(1e-2));
     }
+}
+
+TEST_CASE("training: each choice of recompute gives the bits of none") {
+    for (const char* precision : {"f32", "bf16"}) {
+        RunConfig config = tiny_config();
+        config.precision = precision;
+        config.model.qk_norm = "full";
+        config.model.z_loss = 1e-3;
+        const TempFolder folder;
+        for (const char* recompute : {"none", "activation", "block"}) {
+            config.train.recompute = recompute;
+            train_with(config, folder / recompute, 2);
+        }
+        for (const char* other : {"activation", "block"}) {
+            CHECK(metrics_of(folder / "none") == metrics_of(folder / other));
+            CHECK(same_checkpoint(folder.path() / "none/checkpoints/step-20",
+                                  folder.path() / other / "checkpoints/step-20"));
+        }
+    }
+}
+
+TEST_CASE("training: a checkpoint of one precision goes on in the other") {
+    // Checkpoints hold the f32 weights that are updated, whatever the model computes in.
+    RunConfig config = tiny_config();
+    const TempFolder folder;
+    train_with(config, folder / "f32", 2);
+    std::filesystem::copy(folder / "f32", folder / "other",
+                          std::filesystem::copy_options::recursive);
+    std::filesystem::remove_all(folder.path() / "other/checkpoints/step-20");
+    config.precision = "bf16";
+    train_with(config, folder / "other", 2, true);
+    const auto same = metrics_of(folder / "f32"), other = metrics_of(folder / "other");
+    REQUIRE(other.size() == 20);
+    const double loss = same[19]["loss"].get<double>(), changed = other[19]["loss"].get<double>();
+    CHECK(loss != changed);
+    CHECK(changed == Approx(loss).epsilon(1e-2));
 }
