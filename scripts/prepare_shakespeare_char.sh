@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Prepares a text for configs/small/shakespeare_char.json: its characters as tokens, the last tenth
+# Prepares a text for configs/small/shakespeare_char/: its characters as tokens, the last tenth
 # held out, in data/shakespeare_char. The text meant is tinyshakespeare.txt (karpathy/char-rnn).
 # Usage: prepare_shakespeare_char.sh FILE
 set -euo pipefail
@@ -17,4 +17,4 @@ if [ ! -x "$polytrain" ]; then
     cmake --build --preset release --target polytrain
 fi
 "$polytrain" prepare --tokenizer chars --validation 0.1 --out data/shakespeare_char "$file"
-echo "Now: $polytrain train configs/small/shakespeare_char.json --out runs/shakespeare_char"
+echo "Now: scripts/bench/shakespeare_char.sh, or $polytrain train configs/small/shakespeare_char/polynorm.json"
