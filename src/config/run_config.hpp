@@ -39,4 +39,7 @@ struct RunConfig {
     bool operator==(const RunConfig&) const = default;
 };
 
+// The step at which train.steps and train.tokens end the run; 0: there is no such limit.
+int64_t last_step(const RunConfig& config);
+
 }  // namespace polytrain

@@ -7,7 +7,6 @@
 #include <optional>
 
 #include "config/load.hpp"
-#include "core/checked.hpp"
 #include "core/clock.hpp"
 #include "core/log.hpp"
 #include "data/data_tokenizer.hpp"
@@ -25,21 +24,14 @@ namespace {
 
 constexpr int kBatchesAhead = 3;
 
-// The step at which the limits of steps and tokens end the run; 0: there is no such limit.
-int64_t last_step(const RunConfig& config) {
-    const TrainConfig& train = config.train;
-    int64_t last = train.steps > 0 ? train.steps : std::numeric_limits<int64_t>::max();
-    if (train.tokens > 0)
-        last = std::min(last, ceil_div(train.tokens, train.batch * config.model.context));
-    return last == std::numeric_limits<int64_t>::max() ? 0 : last;
-}
-
 class Run {
   public:
     Run(const RunConfig& config, const TrainOptions& options, Backend& backend, const OpTable& ops)
         : config_(config),
           options_(options),
           last_step_(last_step(config)),
+          schedule_(schedule_lengths(config.optimizer.schedule,
+                                     config.train.batch * config.model.context, last_step_)),
           tokenizer_(config.data),
           loader_(config.data, tokenizer_, config.seed, config.model.context,
                   config.model.vocab_size),
@@ -173,9 +165,7 @@ class Run {
         }
         if (config_.data.repetition_filter) metrics.filtered_sequences = filtered;
         metrics.step = state_.step + 1;
-        metrics.lr =
-            learning_rate(config_.optimizer, metrics.step,
-                          last_step_ > 0 ? last_step_ : std::numeric_limits<int64_t>::max());
+        metrics.lr = learning_rate(config_.optimizer, schedule_, metrics.step);
         const StepResult result = session_.finish_step(metrics.step, metrics.lr);
         const int64_t tokens = train.batch * config_.model.context;
         state_.step += 1;
@@ -219,6 +209,7 @@ class Run {
     const RunConfig& config_;
     const TrainOptions& options_;
     int64_t last_step_;
+    ScheduleLengths schedule_;
     Stopwatch watch_;
     DataTokenizer tokenizer_;
     Loader loader_;

@@ -54,7 +54,9 @@ TEST_CASE("every key is emitted, in the order of the tables") {
           "steps tokens seconds batch micro_batch recompute eval_every eval_sequences "
           "checkpoint_every log_every ");
     CHECK(names(json["optimizer"]) == "lr beta1 beta2 eps weight_decay clip schedule ");
-    CHECK(names(json["optimizer"]["schedule"]) == "kind warmup_steps final_ratio ");
+    CHECK(names(json["optimizer"]["schedule"]) ==
+          "kind warmup_steps warmup_tokens warmup_ratio decay_steps decay_tokens final_ratio steps "
+          "tokens ");
     CHECK(names(json["parallel"]) == "expert sharding reduction ");
     CHECK(names(json["ops"]) == "force ");
     CHECK(json["model"]["qk_norm"] == "none");

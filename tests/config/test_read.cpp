@@ -27,7 +27,8 @@ TEST_CASE("every key reaches its member") {
                   "checkpoint_every": 17, "log_every": 18},
         "optimizer": {"lr": 0.1, "beta1": 0.2, "beta2": 0.3, "eps": 0.4, "weight_decay": 0.5,
                       "clip": 0.6,
-                      "schedule": {"kind": "linear", "warmup_steps": 9, "final_ratio": 0.7}},
+                      "schedule": {"kind": "wsd", "warmup_steps": 1, "final_ratio": 0.7,
+                                   "warmup_ratio": 0.8, "decay_steps": 2, "steps": 9}},
         "parallel": {"expert": 1, "sharding": 0, "reduction": "deterministic"},
         "ops": {"force": {"linear": "reference"}}})");
     RunConfig expected;
@@ -39,7 +40,7 @@ TEST_CASE("every key reaches its member") {
         96, 5, 6, 3, 33, 300, true, 5e5, 1e-6, {0.01, false}, {"polyrelu", 2, true, 77}};
     expected.data = {{{"a", 1}, {"b", 0.5}}, {{"v", "v.bin"}}, "bytes", false};
     expected.train = {11, 12345, 13.5, 14, 7, 15, 16, 17, 18};
-    expected.optimizer = {0.1, 0.2, 0.3, 0.4, 0.5, 0.6, {"linear", 9, 0.7}};
+    expected.optimizer = {0.1, 0.2, 0.3, 0.4, 0.5, 0.6, {"wsd", 1, 0.7, 0, 0.8, 2, 0, 9, 0}};
     expected.ops_force = {{"linear", "reference"}};
     CHECK(run == expected);
 }
@@ -164,9 +165,9 @@ TEST_CASE("a value that is none of the choices gets the nearest") {
         "run.json:3:42: model.feed_forward.activation: \"polynrm\" is none of \"relu\", \"gelu\", "
         "\"silu\", \"polyrelu\", \"polynorm\", \"swiglu\", \"geglu\", \"reglu\"; did you mean "
         "\"polynorm\"?");
-    CHECK(line_failure("\"optimizer\": {\"schedule\": {\"kind\": \"wsd\"}}") ==
-          "run.json:3:36: optimizer.schedule.kind: \"wsd\" is none of \"cosine\", \"linear\", "
-          "\"constant\"");
+    CHECK(line_failure("\"optimizer\": {\"schedule\": {\"kind\": \"plateau\"}}") ==
+          "run.json:3:36: optimizer.schedule.kind: \"plateau\" is none of \"cosine\", "
+          "\"linear\", \"constant\", \"wsd\"");
 }
 
 TEST_CASE("what this version has not is refused by name, never ignored") {
