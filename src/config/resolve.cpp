@@ -126,6 +126,8 @@ class Resolver {
                 {"train", "train.steps"},
                 "would never end; set at least one of train.steps, train.tokens and train.seconds "
                 "above 0");
+        if (train.keep_every > 0 && train.keep_last == 0)
+            blame({"train.keep_every"}, "has no use while train.keep_last is 0: all are kept");
         if (train.micro_batch == 0) train.micro_batch = train.batch;
         if (train.batch % train.micro_batch != 0)
             blame({"train.micro_batch"}, "{} doesn't divide batch {}", train.micro_batch,

@@ -11,6 +11,13 @@
 
 namespace polytrain {
 
+// When a step is skipped, its update not made; z 0: never for that reason.
+struct SpikeGuardConfig {
+    double loss_z = 0, grad_z = 0;  // standard deviations above the mean of the last steps
+    int64_t window = 128;           // steps
+    bool operator==(const SpikeGuardConfig&) const = default;
+};
+
 struct TrainConfig {
     // The run ends at whichever comes first; 0: no such limit. The schedule spans steps (or, when
     // only tokens are given, the steps they make).
@@ -23,6 +30,10 @@ struct TrainConfig {
     int64_t eval_sequences = 0;    // validation sequences used per evaluation; 0: all
     int64_t checkpoint_every = 0;  // steps; 0: at the end only
     int64_t log_every = 10;        // steps between plain progress lines when not on a terminal
+    int64_t keep_last = 0;         // checkpoints; 0: all
+    int64_t keep_every = 0;        // steps whose multiples are kept for good; 0: none
+    std::string checkpoint_failure = "stop";  // "stop", "continue"
+    SpikeGuardConfig spike_guard = {};
     bool operator==(const TrainConfig&) const = default;
 };
 

@@ -24,7 +24,9 @@ TEST_CASE("every key reaches its member") {
                  "validation": {"v": "v.bin"}, "tokenizer": "bytes", "synthetic": false},
         "train": {"steps": 11, "tokens": 12345, "seconds": 13.5, "batch": 14, "micro_batch": 7,
                   "recompute": "none", "eval_every": 15, "eval_sequences": 16,
-                  "checkpoint_every": 17, "log_every": 18},
+                  "checkpoint_every": 17, "log_every": 18, "keep_last": 19, "keep_every": 20,
+                  "checkpoint_failure": "continue",
+                  "spike_guard": {"loss_z": 21, "grad_z": 22, "window": 23}},
         "optimizer": {"lr": 0.1, "beta1": 0.2, "beta2": 0.3, "eps": 0.4, "weight_decay": 0.5,
                       "clip": 0.6,
                       "schedule": {"kind": "wsd", "warmup_steps": 1, "final_ratio": 0.7,
@@ -39,7 +41,7 @@ TEST_CASE("every key reaches its member") {
     expected.model = {
         96, 5, 6, 3, 33, 300, true, 5e5, 1e-6, {0.01, false}, {"polyrelu", 2, true, 77}};
     expected.data = {{{"a", 1}, {"b", 0.5}}, {{"v", "v.bin"}}, "bytes", false};
-    expected.train = {11, 12345, 13.5, 14, 7, 15, 16, 17, 18};
+    expected.train = {11, 12345, 13.5, 14, 7, 15, 16, 17, 18, 19, 20, "continue", {21, 22, 23}};
     expected.optimizer = {0.1, 0.2, 0.3, 0.4, 0.5, 0.6, {"wsd", 1, 0.7, 0, 0.8, 2, 0, 9, 0}};
     expected.ops_force = {{"linear", "reference"}};
     CHECK(run == expected);
