@@ -70,29 +70,34 @@ struct PointwiseRow {
     }
 };
 
-// y = c_0 + sum_i c_i b^i with c_i = a_i s_i, b = base(x); kOrder is r.
+// y = c_0 + sum_i c_i b^i with c_i = a_i s_i, b = base(x). kOrder is r, so that its loops unroll,
+// or 0 where r is known at run time only.
 template <class A, int kOrder, bool kGated>
 struct PolynomialRow {
     const float* a;
     int64_t width;
+    int order_at_run_time;
+
+    static constexpr int kMost = kOrder > 0 ? kOrder : kMaxActivationOrder;
+    HWY_INLINE int order() const { return kOrder > 0 ? kOrder : order_at_run_time; }
 
     template <class T>
     HWY_INLINE void forward(const T* HWY_RESTRICT x, T* HWY_RESTRICT y, float* rstd) const {
-        Lanes squares[kOrder];
+        Lanes squares[kMost];
         for (Lanes& sum : squares) sum = zero_lanes();
         for_lanes(width, [&](auto lanes, int64_t j) HWY_ATTR {
             const Lanes b = A::base(lanes.read(x + j));
             Lanes power = b;
-            for (int i = 0; i < kOrder; ++i) {
+            for (int i = 0; i < order(); ++i) {
                 squares[i] = multiply_add(power, power, squares[i]);
                 power = power * b;
             }
         });
-        for (int i = 0; i < kOrder; ++i)
+        for (int i = 0; i < order(); ++i)
             rstd[i] = static_cast<float>(
                 1 / std::sqrt(static_cast<double>(sum_of(squares[i])) / static_cast<double>(width) +
                               kRowNormEps));
-        Lanes c[kOrder + 1];
+        Lanes c[kMost + 1];
         fold(rstd, c);
         for_lanes(width, [&](auto lanes, int64_t j) HWY_ATTR {
             Lanes value = polynomial(A::base(lanes.read(x + j)), c);
@@ -104,22 +109,22 @@ struct PolynomialRow {
     template <class T>
     HWY_INLINE void backward(const T* x, const T* dy, const float* rstd, T* dx,
                              const CoefficientSums& da) const {
-        Lanes dots[kOrder + 1];  // G_i = sum_j g_j b_j^i
+        Lanes dots[kMost + 1];  // G_i = sum_j g_j b_j^i
         for (Lanes& sum : dots) sum = zero_lanes();
         for_lanes(width, [&](auto lanes, int64_t j) HWY_ATTR {
             const Lanes b = A::base(lanes.read(x + j));
             Lanes term = lanes.read(dy + j);
             if constexpr (kGated) term = term * lanes.read(x + width + j);
             dots[0] = dots[0] + term;
-            for (int i = 1; i <= kOrder; ++i) {
+            for (int i = 1; i <= order(); ++i) {
                 term = term * b;
                 dots[i] = dots[i] + term;
             }
         });
         da.sums[0] += sum_of(dots[0]);
-        Lanes c[kOrder + 1], linear[kOrder], odd[kOrder];
+        Lanes c[kMost + 1], linear[kMost], odd[kMost];
         fold(rstd, c);
-        for (int i = 1; i <= kOrder; ++i) {
+        for (int i = 1; i <= order(); ++i) {
             const double s = rstd[i - 1], dot = sum_of(dots[i]);
             da.sums[i] += s * dot;
             linear[i - 1] = Lanes(i * a[i] * s);
@@ -134,8 +139,8 @@ struct PolynomialRow {
                 lanes.write(g * polynomial(b, c), dx + width + j);
                 g = g * up;
             }
-            Lanes direct = linear[kOrder - 1], through_norm = odd[kOrder - 1];
-            for (int i = kOrder - 2; i >= 0; --i) {
+            Lanes direct = linear[order() - 1], through_norm = odd[order() - 1];
+            for (int i = order() - 2; i >= 0; --i) {
                 direct = multiply_add(direct, b, linear[i]);
                 through_norm = multiply_add(through_norm, square, odd[i]);
             }
@@ -146,21 +151,27 @@ struct PolynomialRow {
   private:
     HWY_INLINE void fold(const float* rstd, Lanes* c) const {
         c[0] = Lanes(a[0]);
-        for (int i = 1; i <= kOrder; ++i) c[i] = Lanes(a[i] * rstd[i - 1]);
+        for (int i = 1; i <= order(); ++i) c[i] = Lanes(a[i] * rstd[i - 1]);
     }
-    static HWY_INLINE Lanes polynomial(Lanes b, const Lanes* c) {
-        Lanes y = c[kOrder];
-        for (int i = kOrder - 1; i >= 0; --i) y = multiply_add(y, b, c[i]);
+    HWY_INLINE Lanes polynomial(Lanes b, const Lanes* c) const {
+        Lanes y = c[order()];
+        for (int i = order() - 1; i >= 0; --i) y = multiply_add(y, b, c[i]);
         return y;
     }
 };
 
-// Calls f.template operator()<order>() for an order in 1..8.
-template <int kOrder = 1, class F>
+// Calls f.template operator()<kOrder>(): the orders that the paper compares unrolled.
+template <class F>
 void with_order(int order, const F& f) {
-    if constexpr (kOrder <= kMaxActivationOrder) {
-        if (order == kOrder) return f.template operator()<kOrder>();
-        with_order<kOrder + 1>(order, f);
+    switch (order) {
+        case 2:
+            return f.template operator()<2>();
+        case 3:
+            return f.template operator()<3>();
+        case 4:
+            return f.template operator()<4>();
+        default:
+            return f.template operator()<0>();
     }
 }
 
@@ -169,7 +180,8 @@ void with_gated_row(const Op& op, int64_t width, const F& f) {
     with_activation(op.info->index, ActivationList{}, [&]<class A>(A) {
         if constexpr (A::kIsRowPolynomial) {
             with_order(op.order, [&]<int kOrder>() {
-                f(PolynomialRow<A, kOrder, kGated>{op.coefficients_P.template as<float>(), width});
+                f(PolynomialRow<A, kOrder, kGated>{op.coefficients_P.template as<float>(), width,
+                                                   op.order});
             });
         } else {
             f(PointwiseRow<A, kGated>{spread(op.coefficients_P, op.order), width});

@@ -47,7 +47,10 @@ int main(int argc, char** argv) {
     try {
         return run(argc, argv);
     } catch (const polytrain::Error& error) {
-        polytrain::log::error_line(error.what());
+        if (error.code() == ExitCode::kRequeue)  // a stop as it should be
+            polytrain::log::info_line(error.what());
+        else
+            polytrain::log::error_line(error.what());
         return static_cast<int>(error.code());
     } catch (const std::bad_alloc&) {
         polytrain::log::error_line("out of memory");

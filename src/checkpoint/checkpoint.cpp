@@ -1,12 +1,10 @@
 #include "checkpoint/checkpoint.hpp"
 
 #include <algorithm>
-#include <charconv>
 #include <cstring>
-#include <string_view>
 #include <system_error>
 
-#include "checkpoint/save.hpp"
+#include "checkpoint/folder.hpp"
 #include "core/error.hpp"
 #include "core/hash.hpp"
 
@@ -14,34 +12,6 @@ namespace polytrain {
 namespace {
 
 namespace fs = std::filesystem;
-
-constexpr std::string_view kStepPrefix = "step-";
-
-// N of "step-N"; nothing for any other name.
-std::optional<int64_t> step_of(std::string_view name) {
-    if (!name.starts_with(kStepPrefix)) return std::nullopt;
-    int64_t step = -1;
-    std::from_chars(name.data() + kStepPrefix.size(), name.data() + name.size(), step);
-    const bool exact = step >= 0 && name == fmt::format("{}{}", kStepPrefix, step);
-    return exact ? std::optional(step) : std::nullopt;
-}
-
-bool is_unfinished_save(std::string_view name) {
-    return name.starts_with(kStepPrefix) && name.find(".tmp-") != std::string_view::npos;
-}
-
-// The names in a folder, sorted; none where there is no folder.
-std::vector<std::string> names_in(const fs::path& folder) {
-    std::vector<std::string> names;
-    std::error_code error;
-    fs::directory_iterator entry(folder, error);
-    for (; !error && entry != fs::directory_iterator(); entry.increment(error))
-        names.push_back(entry->path().filename().string());
-    if (error && error != std::errc::no_such_file_or_directory)
-        fail(ExitCode::kIo, "{}: cannot list this folder: {}", folder.string(), error.message());
-    std::sort(names.begin(), names.end());
-    return names;
-}
 
 }  // namespace
 
@@ -100,11 +70,11 @@ void Checkpoint::read(const std::string& tensor, const Tensor& into) const {
 std::optional<Checkpoint> newest_checkpoint(const fs::path& run_folder,
                                             std::vector<PassedOver>& passed_over) {
     std::vector<int64_t> steps;
-    for (const std::string& name : names_in(run_folder / "checkpoints")) {
+    for (const std::string& name : names_in_checkpoints(run_folder)) {
         if (const std::optional<int64_t> step = step_of(name))
             steps.push_back(*step);
-        else if (is_unfinished_save(name))
-            passed_over.push_back({name, "a save that was not finished"});
+        else if (is_leftover(name))
+            passed_over.push_back({name, "a save or removal that was not finished"});
     }
     std::sort(steps.rbegin(), steps.rend());
     for (const int64_t step : steps) {

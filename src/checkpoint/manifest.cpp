@@ -17,7 +17,7 @@ namespace {
 using nlohmann::json;
 
 constexpr const char* kFormat = "polytrain-checkpoint";
-constexpr int kVersion = 1;
+constexpr int kVersion = 2;
 constexpr uint64_t kMaxManifestBytes = uint64_t{1} << 30;
 
 json slice_to_json(const Manifest::Slice& slice) {
@@ -135,8 +135,11 @@ std::string manifest_text(const Manifest& manifest) {
                       {"version", kVersion},
                       {"program", manifest.program},
                       {"step", manifest.state.step},
+                      {"updates", manifest.state.updates},
                       {"tokens", manifest.state.tokens},
                       {"next_sample", manifest.state.next_sample},
+                      {"loss_window", manifest.state.loss_window},
+                      {"grad_norm_window", manifest.state.grad_norm_window},
                       {"data_fingerprint", manifest.state.data_fingerprint},
                       {"config", manifest.state.config_json},
                       {"files", std::move(files)}});
@@ -147,6 +150,8 @@ std::string manifest_problem(const Manifest& manifest) {
     if (state.step < 0 || state.tokens < 0 || state.next_sample < 0)
         return fmt::format("negative counters: step {}, tokens {}, next_sample {}", state.step,
                            state.tokens, state.next_sample);
+    if (state.updates < 0 || state.updates > state.step)
+        return fmt::format("{} updates in {} steps", state.updates, state.step);
     std::set<std::string> names;
     std::map<std::string, std::vector<const Manifest::Slice*>> tensors;
     for (const Manifest::File& file : manifest.files) {
@@ -165,15 +170,22 @@ Manifest read_manifest(const std::filesystem::path& path) {
     if (document.value("format", json()) != kFormat)
         fail(ExitCode::kCorrupt, "{}: does not describe a checkpoint", where);
     if (document.value("version", json()) != kVersion)
-        fail(ExitCode::kCorrupt, "{}: format version {}, this program reads version {}", where,
-             document.value("version", json()).dump(), kVersion);
+        fail(ExitCode::kCorrupt,
+             "{}: format version {}, this program reads version {} only; PolyTrain {}, which wrote "
+             "it, can go on with it",
+             where, document.value("version", json()).dump(), kVersion,
+             document.value("program", json()).dump());
     Manifest manifest;
     try {
         manifest.program = document.at("program").get<std::string>();
-        manifest.state = {document.at("step").get<int64_t>(), document.at("tokens").get<int64_t>(),
+        manifest.state = {document.at("step").get<int64_t>(),
+                          document.at("tokens").get<int64_t>(),
                           document.at("next_sample").get<int64_t>(),
                           document.at("data_fingerprint").get<std::string>(),
-                          document.at("config").get<std::string>()};
+                          document.at("config").get<std::string>(),
+                          document.at("updates").get<int64_t>(),
+                          document.at("loss_window").get<std::vector<double>>(),
+                          document.at("grad_norm_window").get<std::vector<double>>()};
         for (const json& file : document.at("files"))
             manifest.files.push_back(file_from_json(file, where));
     } catch (const json::exception& error) {

@@ -1,8 +1,9 @@
 #pragma once
 // manifest.json of a checkpoint: sealed JSON that names every byte of it. It is written last.
 //
-//   format "polytrain-checkpoint", version 1, program (who wrote it),
-//   step, tokens, next_sample, data_fingerprint, config (JSON text),
+//   format "polytrain-checkpoint", version 2, program (who wrote it),
+//   step, updates, tokens, next_sample, loss_window, grad_norm_window, data_fingerprint,
+//   config (JSON text),
 //   files: [ name, bytes, header_bytes, header_hash, slices ], the slices in the file's order, from
 //     the end of its header to its end:
 //   slices: [ tensor (name), dtype, shape (both of the whole tensor), begin, end (elements),
@@ -23,11 +24,14 @@ namespace polytrain {
 
 // What a run needs beside its tensors to go on.
 struct TrainState {
-    int64_t step = 0;         // optimizer steps done
-    int64_t tokens = 0;       // tokens trained on
+    int64_t step = 0;         // steps done, those included that the spike guard skipped
+    int64_t tokens = 0;       // tokens of these steps
     int64_t next_sample = 0;  // global index of the first sample that was not used
     std::string data_fingerprint;
     std::string config_json;  // the resolved config
+    int64_t updates = 0;      // of the weights: Adam's bias correction counts these
+    // Of the last steps, oldest first, as far as train.spike_guard looks at them.
+    std::vector<double> loss_window = {}, grad_norm_window = {};
     bool operator==(const TrainState&) const = default;
 };
 

@@ -100,6 +100,7 @@ SafetensorsWriter::SafetensorsWriter(std::filesystem::path path,
         entry.begin += header_.size();
         entry.end += header_.size();
     }
+    out_.reserve(header_.size() + position);
     out_.write(header_);
 }
 

@@ -1,6 +1,6 @@
 #include "checkpoint/save.hpp"
 
-#include <random>
+#include <optional>
 #include <system_error>
 
 #include "checkpoint/safetensors.hpp"
@@ -19,9 +19,8 @@ constexpr uint64_t kOverheadBytes = 1 << 20;
 // The folder that becomes a checkpoint when it is committed, and nothing when it isn't.
 class TemporaryFolder {
   public:
-    explicit TemporaryFolder(const fs::path& target) : path_(target), target_(target) {
-        std::random_device random;
-        path_ += fmt::format(".tmp-{:08x}{:08x}", random(), random());
+    explicit TemporaryFolder(const fs::path& target)
+        : path_(temporary_name(target)), target_(target) {
         std::error_code error;
         if (!fs::create_directory(path_, error))
             fail(ExitCode::kCannotWrite, "{}: cannot create this folder: {}", path_.string(),
@@ -44,15 +43,25 @@ class TemporaryFolder {
     fs::path path_, target_;
 };
 
-void check_space(const fs::path& folder, std::span<const FileContents> files) {
+uint64_t bytes_needed(std::span<const FileContents> files) {
     uint64_t needed = kOverheadBytes;
     for (const FileContents& file : files)
         for (const TensorSlice& slice : file.slices) needed += slice.data.bytes();
+    return needed;
+}
+
+// The free bytes there; nothing where the system doesn't say.
+std::optional<uint64_t> bytes_free(const fs::path& folder) {
     std::error_code error;
     const fs::space_info space = fs::space(folder, error);
-    if (!error && space.available < needed)
+    return error ? std::nullopt : std::optional<uint64_t>(space.available);
+}
+
+void check_space(const fs::path& folder, uint64_t needed) {
+    const auto free = bytes_free(folder);
+    if (free && *free < needed)
         fail(ExitCode::kCannotWrite, "{}: the checkpoint needs {} bytes, {} are free",
-             folder.string(), needed, space.available);
+             folder.string(), needed, *free);
 }
 
 // The slice as an entry of its file: a whole tensor under its own name and shape, a part as a flat
@@ -91,23 +100,8 @@ Manifest::File write_tensors(const fs::path& folder, const FileContents& content
     return file;
 }
 
-}  // namespace
-
-fs::path checkpoint_folder(const fs::path& run_folder, int64_t step) {
-    return run_folder / "checkpoints" / fmt::format("step-{}", step);
-}
-
-void save_checkpoint(const fs::path& run_folder, const TrainState& state,
-                     std::span<const FileContents> files) {
-    const fs::path target = checkpoint_folder(run_folder, state.step);
-    make_folders(target.parent_path());
-    sync_folder(run_folder);
-    std::error_code error;
-    if (fs::exists(target, error))
-        fail(ExitCode::kCannotWrite, "{}: this checkpoint exists already; it is left as it is",
-             target.string());
-    check_space(target.parent_path(), files);
-
+void write_and_commit(const fs::path& target, const TrainState& state,
+                      std::span<const FileContents> files) {
     const TemporaryFolder temporary(target);
     Manifest manifest{POLYTRAIN_VERSION, state, {}};
     for (const FileContents& file : files)
@@ -119,6 +113,30 @@ void save_checkpoint(const fs::path& run_folder, const TrainState& state,
     out.write(manifest_text(manifest));
     out.commit();
     temporary.commit();
+}
+
+}  // namespace
+
+void save_checkpoint(const fs::path& run_folder, const TrainState& state,
+                     std::span<const FileContents> files) {
+    const fs::path target = checkpoint_folder(run_folder, state.step);
+    make_folders(target.parent_path());
+    sync_folder(run_folder);
+    std::error_code error;
+    if (fs::exists(target, error))
+        fail(ExitCode::kCannotWrite, "{}: this checkpoint exists already; it is left as it is",
+             target.string());
+    const uint64_t needed = bytes_needed(files);
+    check_space(target.parent_path(), needed);
+    try {
+        write_and_commit(target, state, files);
+    } catch (const Error& failure) {
+        // Another program may have taken the space meanwhile, or there is a quota.
+        if (failure.code() != ExitCode::kCannotWrite) throw;
+        const auto free = bytes_free(target.parent_path());
+        fail(ExitCode::kCannotWrite, "{}; the checkpoint needs {} bytes, {} are free",
+             failure.what(), needed, free ? fmt::format("{}", *free) : "an unknown number");
+    }
 }
 
 }  // namespace polytrain

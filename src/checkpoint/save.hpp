@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "checkpoint/folder.hpp"
 #include "checkpoint/manifest.hpp"
 #include "tensor/tensor.hpp"
 
@@ -32,9 +33,6 @@ struct FileContents {
     std::string name;
     std::vector<TensorSlice> slices;
 };
-
-// RUN/checkpoints/step-N.
-std::filesystem::path checkpoint_folder(const std::filesystem::path& run_folder, int64_t step);
 
 // Saves RUN/checkpoints/step-N, N = state.step. All is written to step-N.tmp-* beside it, hashed
 // from memory, and brought to the disk, the manifest last; then one rename commits it. A kill at

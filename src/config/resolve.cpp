@@ -8,6 +8,7 @@
 #include "core/checked.hpp"
 #include "core/error.hpp"
 #include "data/data_tokenizer.hpp"
+#include "optim/schedule.hpp"
 
 namespace polytrain::config {
 namespace {
@@ -134,19 +135,68 @@ class Resolver {
                 {"train", "train.steps"},
                 "would never end; set at least one of train.steps, train.tokens and train.seconds "
                 "above 0");
+        if (train.keep_every > 0 && train.keep_last == 0)
+            blame({"train.keep_every"}, "has no use while train.keep_last is 0: all are kept");
         if (train.micro_batch == 0) train.micro_batch = train.batch;
         if (train.batch % train.micro_batch != 0)
             blame({"train.micro_batch"}, "{} doesn't divide batch {}", train.micro_batch,
                   train.batch);
-        const int64_t warmup = config_.optimizer.schedule.warmup_steps;
-        if (train.steps > 0 && warmup > train.steps)
-            blame({"optimizer.schedule.warmup_steps"}, "{} is more than train.steps, {}", warmup,
-                  train.steps);
-        const auto step_tokens = checked_product({train.batch, config_.model.context});
-        if (train.tokens > 0 && step_tokens && warmup > ceil_div(train.tokens, *step_tokens))
-            blame({"optimizer.schedule.warmup_steps"},
-                  "{} is more than the {} steps that train.tokens, {}, makes", warmup,
-                  ceil_div(train.tokens, *step_tokens), train.tokens);
+        if (const auto step_tokens = checked_product({train.batch, config_.model.context}))
+            check_schedule(*step_tokens);
+    }
+
+    // The length of the schedule: its own, or that of the run.
+    std::string schedule_length_text(int64_t total) const {
+        const ScheduleConfig& schedule = config_.optimizer.schedule;
+        const TrainConfig& train = config_.train;
+        if (schedule.steps > 0) return fmt::format("optimizer.schedule.steps, {}", total);
+        if (schedule.tokens > 0)
+            return fmt::format("the {} steps that optimizer.schedule.tokens, {}, makes", total,
+                               schedule.tokens);
+        if (train.steps == total) return fmt::format("train.steps, {}", total);
+        return fmt::format("the {} steps that train.tokens, {}, makes", total, train.tokens);
+    }
+
+    void check_schedule(int64_t step_tokens) {
+        const ScheduleConfig& schedule = config_.optimizer.schedule;
+        const auto check_pair = [&](const char* in_steps, const char* in_tokens, int64_t steps,
+                                    int64_t tokens) {
+            if (steps > 0 && tokens > 0)
+                blame({in_tokens, in_steps}, "is set, and so is {}; choose one", in_steps);
+        };
+        check_pair("optimizer.schedule.warmup_steps", "optimizer.schedule.warmup_tokens",
+                   schedule.warmup_steps, schedule.warmup_tokens);
+        check_pair("optimizer.schedule.decay_steps", "optimizer.schedule.decay_tokens",
+                   schedule.decay_steps, schedule.decay_tokens);
+        check_pair("optimizer.schedule.steps", "optimizer.schedule.tokens", schedule.steps,
+                   schedule.tokens);
+
+        const auto [total, warmup, decay] =
+            schedule_lengths(schedule, step_tokens, last_step(config_));
+        const bool wsd = schedule.kind == "wsd";
+        if (!wsd && decay > 0)
+            blame({"optimizer.schedule.decay_steps", "optimizer.schedule.decay_tokens"},
+                  "only the schedule \"wsd\" has it; this one is \"{}\"", schedule.kind);
+        if (wsd && decay == 0)
+            blame({"optimizer.schedule.kind"},
+                  "\"wsd\" needs decay_steps or decay_tokens, the length of its last part");
+        if (wsd && total == 0)
+            blame({"optimizer.schedule.kind"},
+                  "\"wsd\" needs an end to decay to; set train.steps, train.tokens, or the "
+                  "schedule's own steps or tokens");
+        if (total == 0) return;
+        if (warmup > total)
+            blame({"optimizer.schedule.warmup_steps", "optimizer.schedule.warmup_tokens"},
+                  "{} is more than {}", length_text(warmup, schedule.warmup_tokens),
+                  schedule_length_text(total));
+        else if (wsd && decay > total - warmup)
+            blame({"optimizer.schedule.decay_steps", "optimizer.schedule.decay_tokens"},
+                  "{} after a warm-up of {} steps is more than {}",
+                  length_text(decay, schedule.decay_tokens), warmup, schedule_length_text(total));
+    }
+
+    static std::string length_text(int64_t steps, int64_t tokens) {
+        return tokens > 0 ? fmt::format("{} ({} steps)", tokens, steps) : fmt::format("{}", steps);
     }
 
     // Sizes that no machine has: told here, since beyond them element counts overflow.

@@ -11,6 +11,13 @@
 
 namespace polytrain {
 
+// When a step is skipped, its update not made; z 0: never for that reason.
+struct SpikeGuardConfig {
+    double loss_z = 0, grad_z = 0;  // standard deviations above the mean of the last steps
+    int64_t window = 128;           // steps
+    bool operator==(const SpikeGuardConfig&) const = default;
+};
+
 struct TrainConfig {
     // The run ends at whichever comes first; 0: no such limit. The schedule spans steps (or, when
     // only tokens are given, the steps they make).
@@ -24,6 +31,10 @@ struct TrainConfig {
     int64_t eval_sequences = 0;      // validation sequences used per evaluation; 0: all
     int64_t checkpoint_every = 0;    // steps; 0: at the end only
     int64_t log_every = 10;          // steps between plain progress lines when not on a terminal
+    int64_t keep_last = 0;           // checkpoints; 0: all
+    int64_t keep_every = 0;          // steps whose multiples are kept for good; 0: none
+    std::string checkpoint_failure = "stop";  // "stop", "continue"
+    SpikeGuardConfig spike_guard = {};
     bool operator==(const TrainConfig&) const = default;
 };
 
@@ -39,5 +50,8 @@ struct RunConfig {
     std::map<std::string, std::string> ops_force;  // op base name -> implementation
     bool operator==(const RunConfig&) const = default;
 };
+
+// The step at which train.steps and train.tokens end the run; 0: there is no such limit.
+int64_t last_step(const RunConfig& config);
 
 }  // namespace polytrain

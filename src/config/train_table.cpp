@@ -5,6 +5,7 @@ namespace polytrain::config {
 namespace {
 
 constexpr double kMaxSequences = 1 << 30;
+constexpr double kMaxWindow = 65536;
 constexpr double kMaxCount = 1e15;  // of steps or tokens
 
 ConfigKey schedule_table() {
@@ -13,23 +14,79 @@ ConfigKey schedule_table() {
     };
     return {.name = "schedule",
             .doc =
-                "The learning rate over steps: linear from 0 to lr, then down to final_ratio * "
-                "lr at the last step.",
+                "The learning rate over steps: warm-up to lr, then down to final_ratio * lr. A "
+                "length in tokens makes as many steps as hold them.",
             .keys = {
                 bind(schedule, &ScheduleConfig::kind,
                      {.name = "kind",
-                      .doc = "How it goes down.",
-                      .choices = {"cosine", "linear", "constant"}}),
+                      .doc = "How it goes down; wsd stays at lr until its last decay_steps, which "
+                             "are linear.",
+                      .choices = {"cosine", "linear", "constant", "wsd"}}),
                 bind(schedule, &ScheduleConfig::warmup_steps,
                      {.name = "warmup_steps",
-                      .doc = "Steps from 0 to lr; at most train.steps where that is set.",
+                      .doc = "Length of the warm-up, which is linear.",
                       .unit = "steps",
+                      .range = between(0, kMaxCount)}),
+                bind(schedule, &ScheduleConfig::warmup_tokens,
+                     {.name = "warmup_tokens",
+                      .doc = "The same in tokens.",
+                      .unit = "tokens",
+                      .range = between(0, kMaxCount)}),
+                bind(schedule, &ScheduleConfig::warmup_ratio,
+                     {.name = "warmup_ratio",
+                      .doc = "Where the warm-up starts, as a part of lr.",
+                      .range = between(0, 1)}),
+                bind(schedule, &ScheduleConfig::decay_steps,
+                     {.name = "decay_steps",
+                      .doc = "Length of wsd's last part, down from lr.",
+                      .unit = "steps",
+                      .range = between(0, kMaxCount)}),
+                bind(schedule, &ScheduleConfig::decay_tokens,
+                     {.name = "decay_tokens",
+                      .doc = "The same in tokens.",
+                      .unit = "tokens",
                       .range = between(0, kMaxCount)}),
                 bind(schedule, &ScheduleConfig::final_ratio,
                      {.name = "final_ratio",
-                      .doc = "The last step's learning rate, as a part of lr.",
+                      .doc = "The learning rate at the end, as a part of lr.",
                       .range = between(0, 1)}),
+                bind(schedule, &ScheduleConfig::steps,
+                     {.name = "steps",
+                      .doc = "Length of the whole schedule, warm-up included; 0: the run's.",
+                      .unit = "steps",
+                      .range = between(0, kMaxCount)}),
+                bind(schedule, &ScheduleConfig::tokens,
+                     {.name = "tokens",
+                      .doc = "The same in tokens.",
+                      .unit = "tokens",
+                      .range = between(0, kMaxCount)}),
             }};
+}
+
+ConfigKey spike_guard_table() {
+    const auto guard = [](auto& config, size_t) -> auto& {
+        return config.train.spike_guard;
+    };
+    return {
+        .name = "spike_guard",
+        .doc =
+            "Skips the update of a step whose loss or gradient norm is far above those of the "
+            "steps before it. The step counts, the data and the schedule go on.",
+        .keys = {
+            bind(guard, &SpikeGuardConfig::loss_z,
+                 {.name = "loss_z",
+                  .doc = "Skip where the loss is more than this many standard deviations above "
+                         "the mean of the window; 0: never.",
+                  .range = at_least(0)}),
+            bind(guard, &SpikeGuardConfig::grad_z,
+                 {.name = "grad_z", .doc = "The same of the gradient norm.", .range = at_least(0)}),
+            bind(guard, &SpikeGuardConfig::window,
+                 {.name = "window",
+                  .doc = "How many last steps are looked at, skipped ones included; none is "
+                         "skipped before there are so many.",
+                  .unit = "steps",
+                  .range = between(2, kMaxWindow)}),
+        }};
 }
 
 }  // namespace
@@ -38,63 +95,80 @@ ConfigKey train_table() {
     const auto train = [](auto& config, size_t) -> auto& {
         return config.train;
     };
-    return {.name = "train",
-            .doc =
-                "The loop. It ends at whichever of steps, tokens and seconds comes first; at "
-                "least one of them must be set.",
-            .keys = {
-                bind(train, &TrainConfig::steps,
-                     {.name = "steps",
-                      .doc = "Optimizer steps; 0: no such limit.",
-                      .range = between(0, kMaxCount)}),
-                bind(train, &TrainConfig::tokens,
-                     {.name = "tokens",
-                      .doc = "Training tokens; 0: no such limit.",
-                      .unit = "tokens",
-                      .range = between(0, kMaxCount)}),
-                bind(train, &TrainConfig::seconds,
-                     {.name = "seconds",
-                      .doc = "Training time of one launch; 0: no such limit. With it alone the "
-                             "schedule has no last step: the rate stays at lr.",
-                      .unit = "s",
-                      .range = at_least(0)}),
-                bind(train, &TrainConfig::batch,
-                     {.name = "batch",
-                      .doc = "Sequences per optimizer step, over all ranks.",
-                      .unit = "sequences",
-                      .range = between(1, kMaxSequences)}),
-                bind(train, &TrainConfig::micro_batch,
-                     {.name = "micro_batch",
-                      .doc = "Sequences per forward and backward, a divisor of batch; 0: batch.",
-                      .unit = "sequences",
-                      .range = between(0, kMaxSequences)}),
-                bind(train, &TrainConfig::recompute,
-                     {.name = "recompute",
-                      .doc = "What backward computes again instead of keeping it: nothing, the "
-                             "activation's output, or a block's all but its input. The results "
-                             "are the same, bit for bit.",
-                      .choices = {"none", "activation", "block"}}),
-                bind(train, &TrainConfig::eval_every,
-                     {.name = "eval_every",
-                      .doc = "Steps between evaluations; 0: at the end only.",
-                      .unit = "steps",
-                      .range = between(0, kMaxCount)}),
-                bind(train, &TrainConfig::eval_sequences,
-                     {.name = "eval_sequences",
-                      .doc = "Validation sequences used per evaluation; 0: all.",
-                      .unit = "sequences",
-                      .range = between(0, kMaxCount)}),
-                bind(train, &TrainConfig::checkpoint_every,
-                     {.name = "checkpoint_every",
-                      .doc = "Steps between checkpoints; 0: at the end only.",
-                      .unit = "steps",
-                      .range = between(0, kMaxCount)}),
-                bind(train, &TrainConfig::log_every,
-                     {.name = "log_every",
-                      .doc = "Steps between plain progress lines when not on a terminal.",
-                      .unit = "steps",
-                      .range = between(1, kMaxCount)}),
-            }};
+    return {
+        .name = "train",
+        .doc =
+            "The loop. It ends at whichever of steps, tokens and seconds comes first; at "
+            "least one of them must be set.",
+        .keys = {
+            bind(train, &TrainConfig::steps,
+                 {.name = "steps",
+                  .doc = "Optimizer steps; 0: no such limit.",
+                  .range = between(0, kMaxCount)}),
+            bind(train, &TrainConfig::tokens,
+                 {.name = "tokens",
+                  .doc = "Training tokens; 0: no such limit.",
+                  .unit = "tokens",
+                  .range = between(0, kMaxCount)}),
+            bind(train, &TrainConfig::seconds,
+                 {.name = "seconds",
+                  .doc = "Time of one launch, its last save included; 0: no such limit. A run "
+                         "that this ends before its steps or tokens exits 75, to be resumed. "
+                         "With it alone the schedule has no last step: the rate stays at lr.",
+                  .unit = "s",
+                  .range = at_least(0)}),
+            bind(train, &TrainConfig::batch,
+                 {.name = "batch",
+                  .doc = "Sequences per optimizer step, over all ranks.",
+                  .unit = "sequences",
+                  .range = between(1, kMaxSequences)}),
+            bind(train, &TrainConfig::micro_batch,
+                 {.name = "micro_batch",
+                  .doc = "Sequences per forward and backward, a divisor of batch; 0: batch.",
+                  .unit = "sequences",
+                  .range = between(0, kMaxSequences)}),
+            bind(train, &TrainConfig::recompute,
+                 {.name = "recompute",
+                  .doc = "What backward computes again instead of keeping it: nothing, the "
+                         "activation's output, or a block's all but its input. The results "
+                         "are the same, bit for bit.",
+                  .choices = {"none", "activation", "block"}}),
+            bind(train, &TrainConfig::eval_every,
+                 {.name = "eval_every",
+                  .doc = "Steps between evaluations; 0: at the end only.",
+                  .unit = "steps",
+                  .range = between(0, kMaxCount)}),
+            bind(train, &TrainConfig::eval_sequences,
+                 {.name = "eval_sequences",
+                  .doc = "Validation sequences used per evaluation; 0: all.",
+                  .unit = "sequences",
+                  .range = between(0, kMaxCount)}),
+            bind(train, &TrainConfig::checkpoint_every,
+                 {.name = "checkpoint_every",
+                  .doc = "Steps between checkpoints; 0: at the end only.",
+                  .unit = "steps",
+                  .range = between(0, kMaxCount)}),
+            bind(train, &TrainConfig::keep_last,
+                 {.name = "keep_last",
+                  .doc = "How many of the newest checkpoints are kept; 0: all.",
+                  .range = between(0, kMaxCount)}),
+            bind(train, &TrainConfig::keep_every,
+                 {.name = "keep_every",
+                  .doc = "Checkpoints whose step is a multiple of it are kept besides; 0: none.",
+                  .unit = "steps",
+                  .range = between(0, kMaxCount)}),
+            bind(train, &TrainConfig::checkpoint_failure,
+                 {.name = "checkpoint_failure",
+                  .doc = "Where a checkpoint can't be written: stop (exit 73), or continue "
+                         "with a warning until the next one; the last one must succeed.",
+                  .choices = {"stop", "continue"}}),
+            spike_guard_table(),
+            bind(train, &TrainConfig::log_every,
+                 {.name = "log_every",
+                  .doc = "Steps between plain progress lines when not on a terminal.",
+                  .unit = "steps",
+                  .range = between(1, kMaxCount)}),
+        }};
 }
 
 ConfigKey optimizer_table() {

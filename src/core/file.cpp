@@ -116,6 +116,18 @@ OutputFile::~OutputFile() {
     if (fd_ >= 0) ::close(fd_);
 }
 
+void OutputFile::reserve(uint64_t bytes) {
+    PT_CHECK(fd_ >= 0, "{} is closed", path_.string());
+    if (bytes == 0) return;
+    int result = 0;
+    do {
+        result = ::fallocate(fd_, 0, 0, static_cast<off_t>(bytes));
+    } while (result != 0 && errno == EINTR);
+    if (result != 0 && write_failure(errno) == ExitCode::kCannotWrite)
+        fail(ExitCode::kCannotWrite, "{}: no room for {} bytes: {}", path_.string(), bytes,
+             errno_text(errno));
+}
+
 void OutputFile::write(const void* data, size_t bytes) {
     PT_CHECK(fd_ >= 0, "{} is closed", path_.string());
     const char* next = static_cast<const char*>(data);
@@ -170,7 +182,7 @@ void sync_folder(const std::filesystem::path& folder) {
     const int error = errno;
     ::close(fd);
     if (result != 0)
-        fail(ExitCode::kIo, "{}: fsync failed: {}", folder.string(), errno_text(error));
+        fail(write_failure(error), "{}: fsync failed: {}", folder.string(), errno_text(error));
 }
 
 void make_folders(const std::filesystem::path& folder) {

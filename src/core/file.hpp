@@ -64,6 +64,9 @@ class OutputFile {
     OutputFile(const OutputFile&) = delete;
     OutputFile& operator=(const OutputFile&) = delete;
 
+    // Asks the file system for room for `bytes` in all, so that a full disk shows before they are
+    // written; nothing happens where it can't promise that.
+    void reserve(uint64_t bytes);
     void write(const void* data, size_t bytes);
     void write(std::string_view text) { write(text.data(), text.size()); }
     // All that was written so far is on the disk.

@@ -60,10 +60,6 @@ void Transformer::plan(const Planner& planner) {
     rotary_TD_ = add("rotary_TD", {std::max(planner.time, planner.cache), width / config_.heads},
                      planner.acc(), Life::kData);
     embedded_NC_ = planner.saved("embedded_NC", {n, width}, planner.dtype);
-    normed_NC_ = planner.saved("normed_NC", {n, width}, planner.dtype);
-    loss_N_ = planner.saved("loss_N", {n}, planner.acc());
-    z_loss_N_ = planner.saved("z_loss_N", {n}, planner.acc());
-    loss_sums_2_ = planner.saved("loss_sums_2", {2}, DType::kF64);
 
     const MemoryPlan::Scope scope(planner.plan);
     if (planner.training) {
@@ -72,6 +68,10 @@ void Transformer::plan(const Planner& planner) {
     }
     embedding_.plan(planner);
     for (const auto& block : blocks_) block->plan(planner);
+    normed_NC_ = planner.saved("normed_NC", {n, width}, planner.dtype);
+    loss_N_ = planner.saved("loss_N", {n}, planner.acc());
+    z_loss_N_ = planner.saved("z_loss_N", {n}, planner.acc());
+    loss_sums_2_ = planner.saved("loss_sums_2", {2}, DType::kF64);
     final_norm_.plan(planner);
     head_->plan(planner);
     const MemoryPlan::Scope sum_scope(planner.plan);

@@ -85,7 +85,7 @@ double AdamWOptimizer::gradient_norm(const Pass& pass, int64_t scored) const {
     return std::sqrt(sum) / static_cast<double>(scored);
 }
 
-void AdamWOptimizer::step(const Pass& pass, int64_t step, double lr, double norm,
+void AdamWOptimizer::step(const Pass& pass, int64_t update, double lr, double norm,
                           int64_t scored) const {
     const double clip = config_.clip > 0 && norm > config_.clip ? config_.clip / norm : 1.0;
     AdamW op;
@@ -94,7 +94,7 @@ void AdamWOptimizer::step(const Pass& pass, int64_t step, double lr, double norm
     op.beta2 = config_.beta2;
     op.eps = config_.eps;
     op.gradient_scale = clip / static_cast<double>(scored);
-    op.step = step;
+    op.step = update;
     for (size_t i = 0; i < parameters_.size(); ++i) {
         const Parameter& parameter = *parameters_[i];
         op.weight = pass[weight(parameter.index)];

@@ -27,8 +27,9 @@ class AdamWOptimizer {
     // The norm of all gradients after the division by `scored`, the global count of scored tokens.
     // Every logical parameter counts once.
     double gradient_norm(const Pass& pass, int64_t scored) const;
-    // The update of step `step` (from 1) at rate `lr`. `norm` is gradient_norm's answer.
-    void step(const Pass& pass, int64_t step, double lr, double norm, int64_t scored) const;
+    // Update number `update` (from 1; steps that were skipped don't count) at rate `lr`. `norm` is
+    // gradient_norm's answer.
+    void step(const Pass& pass, int64_t update, double lr, double norm, int64_t scored) const;
     // The first parameter whose gradient, or value, isn't finite, by name; empty if all are.
     std::string first_bad_gradient(const Pass& pass) const;
     std::string first_bad_weight(const Pass& pass) const;

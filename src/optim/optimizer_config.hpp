@@ -5,12 +5,16 @@
 
 namespace polytrain {
 
-// Learning rate over steps: linear warm-up from 0 to lr, then `kind` down to final_ratio * lr at
-// the last step.
+// The learning rate over steps (optim/schedule.hpp has the formulas). Of each pair of a length in
+// steps and in tokens at most one is set.
 struct ScheduleConfig {
-    std::string kind = "cosine";  // "cosine", "linear", "constant"
+    std::string kind = "cosine";  // "cosine", "linear", "constant", "wsd"
     int64_t warmup_steps = 0;
-    double final_ratio = 0.1;
+    double final_ratio = 0.1;  // of lr, at the end
+    int64_t warmup_tokens = 0;
+    double warmup_ratio = 0;                    // of lr, where the warm-up begins
+    int64_t decay_steps = 0, decay_tokens = 0;  // wsd: of its last, linear part
+    int64_t steps = 0, tokens = 0;              // of the whole schedule; both 0: the run's
     bool operator==(const ScheduleConfig&) const = default;
 };
 

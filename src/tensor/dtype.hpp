@@ -43,6 +43,10 @@ constexpr std::string_view name_of(DType dtype) {
     return "?";
 }
 
+constexpr bool is_float(DType dtype) {
+    return dtype == DType::kF64 || dtype == DType::kF32 || dtype == DType::kBf16;
+}
+
 // The type that sums, row statistics and parameter gradients of a storage type have: f64 for f64,
 // f32 for f32 and bf16.
 constexpr DType accumulator_of(DType dtype) {

@@ -31,6 +31,8 @@ std::string_view name_of(Life life) {
             return "data";
         case Life::kScratch:
             return "scratch";
+        case Life::kSnapshot:
+            return "snapshot";
     }
     return "?";
 }
@@ -42,6 +44,10 @@ TensorId MemoryPlan::add(std::string name, Shape shape, DType dtype, Life life) 
         entry.offset = scratch_top_;
         scratch_top_ += bytes;
         scratch_peak_ = std::max(scratch_peak_, scratch_top_);
+    } else if (life == Life::kSnapshot) {
+        size_t& snapshot_bytes = life_bytes_[static_cast<size_t>(life)];
+        entry.offset = snapshot_bytes;
+        snapshot_bytes += bytes;
     } else {
         entry.offset = fixed_bytes_;
         fixed_bytes_ += bytes;
@@ -56,7 +62,7 @@ size_t MemoryPlan::bytes(Life life) const {
 }
 
 size_t MemoryPlan::total_bytes() const {
-    return fixed_bytes_ + scratch_peak_;
+    return fixed_bytes_ + scratch_peak_ + bytes(Life::kSnapshot);
 }
 
 std::string MemoryPlan::table() const {
@@ -76,13 +82,17 @@ std::string MemoryPlan::table() const {
 Arena::Arena(Backend& backend, const MemoryPlan& plan) : backend_(backend) {
     PT_CHECK(plan.scratch_top_ == 0, "a scratch tensor was planned outside every scope");
     try {
-        buffer_ = Buffer(backend, plan.total_bytes());
+        buffer_ = Buffer(backend, plan.fixed_bytes_ + plan.scratch_peak_);
     } catch (const Error& error) {
         fail(error.code(), "{}\nThe plan of this run's memory was:\n{}", error.what(),
              plan.table());
     }
     tensors_.reserve(plan.entries().size());
     for (const MemoryPlan::Entry& entry : plan.entries()) {
+        if (entry.life == Life::kSnapshot) {
+            tensors_.emplace_back();
+            continue;
+        }
         const size_t offset =
             entry.offset + (entry.life == Life::kScratch ? plan.fixed_bytes_ : size_t{0});
         tensors_.push_back({static_cast<std::byte*>(buffer_.data()) + offset, entry.shape,

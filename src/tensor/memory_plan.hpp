@@ -3,6 +3,7 @@
 // One plan drives the arena, the table printed at start, `polytrain plan` and the out-of-memory
 // message; there is no second estimator to disagree with it.
 //
+// A snapshot is host memory that whoever planned it allocates; all else lies in the arena.
 // Scratch is a stack: what is declared inside a MemoryPlan::Scope shares its bytes with what the
 // scopes after it declare. All other lives keep their own bytes.
 
@@ -15,10 +16,11 @@
 
 namespace polytrain {
 
-enum class Life : uint8_t { kParameter, kGradient, kOptimizer, kSaved, kData, kScratch };
+enum class Life : uint8_t { kParameter, kGradient, kOptimizer, kSaved, kData, kScratch, kSnapshot };
 inline constexpr std::array kLives{Life::kParameter, Life::kGradient, Life::kOptimizer,
-                                   Life::kSaved,     Life::kData,     Life::kScratch};
-// "parameter", "gradient", "optimizer", "saved", "data", "scratch".
+                                   Life::kSaved,     Life::kData,     Life::kScratch,
+                                   Life::kSnapshot};
+// "parameter", "gradient", "optimizer", "saved", "data", "scratch", "snapshot".
 std::string_view name_of(Life life);
 
 // Names a planned tensor.
@@ -34,7 +36,7 @@ class MemoryPlan {
         Shape shape;
         DType dtype;
         Life life;
-        size_t offset;  // from the start of the arena; of the scratch area for scratch
+        size_t offset;  // from the start of the arena; of its own area for scratch and snapshot
         size_t bytes() const { return static_cast<size_t>(shape.elements()) * size_of(dtype); }
     };
 
@@ -64,7 +66,7 @@ class MemoryPlan {
     friend class Arena;
     std::vector<Entry> entries_;
     std::array<size_t, kLives.size()> life_bytes_{};
-    size_t fixed_bytes_ = 0;  // all but scratch
+    size_t fixed_bytes_ = 0;  // of the arena, all but scratch
     size_t scratch_top_ = 0, scratch_peak_ = 0;
 };
 
@@ -74,7 +76,8 @@ class Arena {
     // Out of memory: exit 70 with the plan's table in the message.
     Arena(Backend& backend, const MemoryPlan& plan);
 
-    // The view of a planned tensor; an absent Tensor for an id that was never planned.
+    // The view of a planned tensor; an absent Tensor for an id that was never planned, or a
+    // snapshot.
     Tensor operator[](TensorId id) const;
     Backend& backend() const { return backend_; }
 

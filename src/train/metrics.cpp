@@ -47,6 +47,7 @@ void MetricsFile::append(const StepMetrics& metrics) {
                                 {"lr", metrics.lr},
                                 {"tokens_per_s", metrics.tokens_per_s},
                                 {"data_wait_s", metrics.data_wait_s}};
+    if (metrics.skipped) line["skipped"] = true;
     if (metrics.filtered_sequences) line["filtered_sequences"] = *metrics.filtered_sequences;
     if (const auto val_loss = metrics.val_loss()) line["val_loss"] = *val_loss;
     if (metrics.validation.size() > 1) line["val_losses"] = metrics.validation;

@@ -19,6 +19,7 @@ struct StepMetrics {
     double lr = 0;
     double tokens_per_s = 0;
     double data_wait_s = 0;  // of the step's time, what it waited for its batches
+    bool skipped = false;    // by train.spike_guard
     std::optional<int64_t> filtered_sequences;  // by data.repetition_filter, where it is on
     // By name of the validation set; empty when the step was not followed by an evaluation.
     std::map<std::string, double> validation;

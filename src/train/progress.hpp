@@ -8,7 +8,7 @@
 namespace polytrain {
 
 // The run's progress on standard error: one live line on a terminal, else a plain line every
-// `log_every` steps and for every evaluation.
+// `log_every` steps, for every evaluation and for every skipped step.
 class Progress {
   public:
     Progress(int64_t total_steps, int64_t log_every)  // total 0: not known

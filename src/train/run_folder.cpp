@@ -2,6 +2,7 @@
 
 #include <vector>
 
+#include "checkpoint/folder.hpp"
 #include "config/load.hpp"
 #include "core/error.hpp"
 #include "core/file.hpp"
@@ -13,13 +14,6 @@ namespace {
 // What a checkpoint can't be resumed without: its tensors and its data order hang on them.
 bool must_match(const std::string& difference) {
     return difference.starts_with("model.") || difference.starts_with("seed:");
-}
-
-// "step-20", and not what a killed save or an earlier damage left.
-bool is_committed(const std::string& name) {
-    constexpr std::string_view kPrefix = "step-";
-    return name.starts_with(kPrefix) && name.size() > kPrefix.size() &&
-           name.find_first_not_of("0123456789", kPrefix.size()) == std::string::npos;
 }
 
 void compare_configs(const Checkpoint& checkpoint, const RunConfig& config,
@@ -53,12 +47,13 @@ OpenedRun open_run_folder(const std::filesystem::path& folder, bool resume, cons
              "--out",
              folder.string());
     OpenedRun run;
+    run.lock = FileLock(folder / "train.lock");
     if (!resume) return run;
     run.checkpoint = newest_checkpoint(folder, run.passed_over);
     bool any_committed = false;
     for (const PassedOver& other : run.passed_over) {
         log::warn("passed over {}: {}", other.name, other.reason);
-        any_committed |= is_committed(other.name);
+        any_committed |= step_of(other.name).has_value();
     }
     if (run.checkpoint) {
         compare_configs(*run.checkpoint, config, catalog);
@@ -76,8 +71,9 @@ OpenedRun open_run_folder(const std::filesystem::path& folder, bool resume, cons
 void begin_run(const std::filesystem::path& folder, const std::vector<PassedOver>& passed_over,
                const std::string& config_json, const std::string& tokenizer_text) {
     make_folders(folder / "checkpoints");
+    for (const std::string& name : remove_leftovers(folder)) log::info("removed {}", name);
     for (const PassedOver& other : passed_over) {
-        if (!is_committed(other.name)) continue;
+        if (!step_of(other.name).has_value()) continue;
         const std::filesystem::path from = folder / "checkpoints" / other.name;
         std::filesystem::path to = from;
         to += ".damaged";

@@ -2,9 +2,11 @@
 
 #include <algorithm>
 #include <cmath>
+#include <new>
 
-#include "checkpoint/save.hpp"
+#include "core/checked.hpp"
 #include "ops/elementwise.hpp"
+#include "ops/squared_sum.hpp"
 
 namespace polytrain {
 namespace {
@@ -71,6 +73,34 @@ void for_each_moment(const TrainingPlan& plan, const Arena& arena, F&& f) {
     }
 }
 
+// What a snapshot of weights and moments takes, each tensor aligned.
+int64_t state_bytes(const TrainingPlan& plan) {
+    int64_t bytes = 0;
+    for (const Parameter* parameter : plan.model->parameters())
+        for (const TensorId id :
+             {plan.optimizer->weight(parameter->index), plan.optimizer->m(parameter->index),
+              plan.optimizer->v(parameter->index)}) {
+            const MemoryPlan::Entry& entry = plan.memory.entries()[static_cast<size_t>(id.index)];
+            bytes += round_up(static_cast<int64_t>(entry.bytes()), Backend::kAlignment);
+        }
+    return bytes;
+}
+
+size_t snapshot_bytes(const TrainingPlan& plan) {
+    return plan.memory.entries()[static_cast<size_t>(plan.snapshot.index)].bytes();
+}
+
+// Not touched until it is used.
+std::unique_ptr<std::byte[]> host_memory(size_t bytes, const MemoryPlan& plan) {
+    try {
+        return std::unique_ptr<std::byte[]>(new std::byte[bytes]);
+    } catch (const std::bad_alloc&) {
+        fail(ExitCode::kInternal,
+             "out of memory: {} bytes for checkpoints\nThe plan of this run's memory was:\n{}",
+             bytes, plan.table());
+    }
+}
+
 }  // namespace
 
 DType storage_type(const RunConfig& config) {
@@ -84,6 +114,7 @@ TrainingPlan plan_training(const RunConfig& config, const OpTable& ops) {
     const Planner planner = training_planner(config, ops, plan.memory);
     plan.model->plan(planner);
     plan.optimizer->plan(planner);
+    plan.snapshot = plan.memory.add("checkpoint", {state_bytes(plan)}, DType::kU8, Life::kSnapshot);
     return plan;
 }
 
@@ -91,7 +122,8 @@ TrainingSession::TrainingSession(const RunConfig& config, Backend& backend, cons
     : ops_(ops),
       plan_(plan_training(config, ops)),
       arena_(backend, plan_.memory),
-      stream_(backend) {
+      stream_(backend),
+      snapshot_(host_memory(snapshot_bytes(plan_), plan_.memory)) {
     plan_.model->prepare(pass());
 }
 
@@ -109,29 +141,27 @@ void TrainingSession::restore(const Checkpoint& checkpoint) {
     plan_.optimizer->store_masters(pass());
 }
 
-void TrainingSession::save(const std::filesystem::path& run_folder, const TrainState& state) const {
+std::vector<FileContents> TrainingSession::snapshot(int64_t step) {
     const std::string bad = plan_.optimizer->first_bad_weight(pass());
     if (!bad.empty())
-        fail(ExitCode::kNumerics, "step {}: {} is not finite: nothing was saved", state.step, bad);
-    std::vector<HostTensor> host;  // copies from another device, alive until all is written
-    host.reserve(3 * plan_.model->parameters().size());
+        fail(ExitCode::kNumerics, "step {}: {} is not finite: nothing was saved", step, bad);
     std::vector<FileContents> files(2);
     files[0].name = "weights.safetensors";
     files[1].name = "optimizer.safetensors";
+    size_t used = 0;
     const auto add_to = [&](FileContents& file) {
         return [&](const std::string& name, const Tensor& tensor) {
-            if (tensor.device.type == DeviceType::kCpu) {
-                file.slices.emplace_back(name, tensor);
-                return;
-            }
-            host.emplace_back(tensor);
-            stream_.download(host.back().view.data, tensor, tensor.bytes());
-            file.slices.emplace_back(name, host.back().view);
+            const Tensor copy{snapshot_.get() + used, tensor.shape, tensor.dtype, {}};
+            used += static_cast<size_t>(
+                round_up(static_cast<int64_t>(tensor.bytes()), Backend::kAlignment));
+            PT_CHECK(used <= snapshot_bytes(plan_), "\"{}\" is not in the snapshot's plan", name);
+            stream_.download(copy.data, tensor, tensor.bytes());
+            file.slices.emplace_back(name, copy);
         };
     };
     for_each_weight(plan_, arena_, add_to(files[0]));
     for_each_moment(plan_, arena_, add_to(files[1]));
-    save_checkpoint(run_folder, state, files);
+    return files;
 }
 
 void TrainingSession::upload(const HostBatch& batch) const {
@@ -145,31 +175,60 @@ void TrainingSession::begin_step() {
     plan_.optimizer->zero_gradients(pass());
     step_loss_ = step_z_loss_ = 0;
     step_scored_ = 0;
+    bad_activation_.clear();
 }
 
 void TrainingSession::accumulate(const HostBatch& batch) {
     upload(batch);
     const Transformer::LossSums sums = plan_.model->forward_backward(pass());
+    if (!std::isfinite(sums.cross_entropy + sums.z) && bad_activation_.empty())
+        bad_activation_ = first_bad_activation();
     step_loss_ += sums.cross_entropy;
     step_z_loss_ += sums.z;
     step_scored_ += batch.scored();
 }
 
-StepResult TrainingSession::finish_step(int64_t step, double lr) {
+int64_t TrainingSession::scored() const {
     // A step without a scored token has no gradient: dividing 0 by 1 keeps it so.
-    const int64_t scored = std::max<int64_t>(1, step_scored_);
-    StepResult result{step_loss_ / static_cast<double>(scored),
-                      step_z_loss_ / static_cast<double>(scored),
-                      plan_.optimizer->gradient_norm(pass(), scored)};
-    if (!std::isfinite(result.loss) || !std::isfinite(result.grad_norm)) {
-        const std::string gradient = plan_.optimizer->first_bad_gradient(pass());
+    return std::max<int64_t>(1, step_scored_);
+}
+
+StepResult TrainingSession::measure_step(int64_t step) {
+    step_norm_ = plan_.optimizer->gradient_norm(pass(), scored());
+    const StepResult result{step_loss_ / static_cast<double>(scored()),
+                            step_z_loss_ / static_cast<double>(scored()), step_norm_};
+    if (!std::isfinite(result.loss) || !std::isfinite(result.grad_norm))
         fail(ExitCode::kNumerics,
              "step {}: the loss is {} and the gradient norm {}: the update was not made. First bad "
-             "gradient: {}. Lower optimizer.lr, or lengthen optimizer.schedule.warmup_steps",
-             step, result.loss, result.grad_norm, gradient.empty() ? "none" : gradient);
-    }
-    plan_.optimizer->step(pass(), step, lr, result.grad_norm, scored);
+             "tensor in the model's order: {}. Lower optimizer.lr, or lengthen "
+             "optimizer.schedule.warmup_steps",
+             step, result.loss, result.grad_norm, first_bad_tensor());
     return result;
+}
+
+void TrainingSession::update(int64_t number, double lr) {
+    plan_.optimizer->step(pass(), number, lr, step_norm_, scored());
+}
+
+// Of the micro-batch that was run last. Backward may have written over what forward made.
+std::string TrainingSession::first_bad_activation() const {
+    const Pass on = pass();
+    plan_.model->forward(on);
+    for (size_t i = 0; i < plan_.memory.entries().size(); ++i) {
+        const MemoryPlan::Entry& entry = plan_.memory.entries()[i];
+        if (entry.life != Life::kSaved || !is_float(entry.dtype)) continue;
+        const double square = squared_sum(ops_, stream_, on[TensorId{static_cast<int>(i)}]);
+        if (!std::isfinite(square)) return fmt::format("activation {}", entry.name);
+    }
+    return {};
+}
+
+std::string TrainingSession::first_bad_tensor() const {
+    if (const std::string weight = plan_.optimizer->first_bad_weight(pass()); !weight.empty())
+        return "weight " + weight;
+    if (!bad_activation_.empty()) return bad_activation_;
+    const std::string gradient = plan_.optimizer->first_bad_gradient(pass());
+    return gradient.empty() ? "none; the sum overflowed" : "gradient of " + gradient;
 }
 
 double TrainingSession::loss_sum(const HostBatch& batch) const {

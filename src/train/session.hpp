@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "checkpoint/checkpoint.hpp"
+#include "checkpoint/save.hpp"
 #include "config/run_config.hpp"
 #include "data/host_batch.hpp"
 #include "model/transformer.hpp"
@@ -23,6 +24,7 @@ struct TrainingPlan {
     std::unique_ptr<Transformer> model;
     std::unique_ptr<AdamWOptimizer> optimizer;
     MemoryPlan memory;
+    TensorId snapshot;  // of weights and optimizer state, in host memory
 };
 TrainingPlan plan_training(const RunConfig& config, const OpTable& ops);
 
@@ -48,16 +50,18 @@ class TrainingSession {
     void initialise(uint64_t seed);
     // Weights and moments of a checkpoint; a tensor that is missing or of another shape: exit 78.
     void restore(const Checkpoint& checkpoint);
-    // Writes RUN/checkpoints/step-N; errors as save_checkpoint. A weight that isn't finite is not
-    // saved: exit 76.
-    void save(const std::filesystem::path& run_folder, const TrainState& state) const;
+    // Copies weights and moments into host memory, from where save_checkpoint() writes them: valid
+    // until the next call. A weight that isn't finite is not to be saved: exit 76.
+    std::vector<FileContents> snapshot(int64_t step);
 
-    // Micro-batches accumulate: begin_step, then accumulate for each, then finish_step, which
-    // divides once by the count of scored tokens, clips and updates. A loss or gradient that isn't
-    // finite stops before the update: exit 76, naming the first bad gradient.
+    // Micro-batches accumulate: begin_step, then accumulate for each, then measure_step, which
+    // divides once by the count of scored tokens, then update, which clips. A loss or gradient that
+    // isn't finite: measure_step exits 76, naming the first bad tensor. `number` counts updates
+    // from 1: a step without one leaves weights and moments as they are.
     void begin_step();
     void accumulate(const HostBatch& batch);
-    StepResult finish_step(int64_t step, double lr);
+    StepResult measure_step(int64_t step);
+    void update(int64_t number, double lr);
 
     // The sum over scored tokens of their losses; parameters and gradients stay as they are.
     double loss_sum(const HostBatch& batch) const;
@@ -65,13 +69,18 @@ class TrainingSession {
   private:
     Pass pass() const { return {ops_, arena_, stream_}; }
     void upload(const HostBatch& batch) const;
+    int64_t scored() const;
+    std::string first_bad_activation() const;
+    std::string first_bad_tensor() const;
 
     const OpTable& ops_;
     TrainingPlan plan_;
     Arena arena_;
     Stream stream_;
-    double step_loss_ = 0, step_z_loss_ = 0;
+    std::unique_ptr<std::byte[]> snapshot_;
+    double step_loss_ = 0, step_z_loss_ = 0, step_norm_ = 0;
     int64_t step_scored_ = 0;
+    std::string bad_activation_;  // the first of this step
 };
 
 // One sequence at a time, for sampling.

@@ -3,36 +3,33 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <memory>
 #include <optional>
+#include <utility>
 
+#include "checkpoint/background_saver.hpp"
 #include "config/load.hpp"
-#include "core/checked.hpp"
 #include "core/clock.hpp"
+#include "core/file_lock.hpp"
 #include "core/log.hpp"
 #include "data/data_tokenizer.hpp"
 #include "data/loader.hpp"
 #include "data/prefetcher.hpp"
 #include "model/estimate.hpp"
 #include "optim/schedule.hpp"
+#include "train/deadline.hpp"
 #include "train/metrics.hpp"
 #include "train/progress.hpp"
 #include "train/run_folder.hpp"
 #include "train/session.hpp"
+#include "train/spike_guard.hpp"
+#include "train/stop_signals.hpp"
+#include "train/validation.hpp"
 
 namespace polytrain {
 namespace {
 
 constexpr int kBatchesAhead = 3;
-
-// The step at which the limits of steps and tokens end the run; 0: there is no such limit.
-int64_t last_step(const RunConfig& config) {
-    const TrainConfig& train = config.train;
-    int64_t last = train.steps > 0 ? train.steps : std::numeric_limits<int64_t>::max();
-    if (train.tokens > 0)
-        last = std::min(last, ceil_div(train.tokens, train.batch * config.model.context));
-    return last == std::numeric_limits<int64_t>::max() ? 0 : last;
-}
+constexpr double kSlowDiskBytesPerSecond = 100e6;  // what a save's time is guessed by at first
 
 class Run {
   public:
@@ -40,15 +37,20 @@ class Run {
         : config_(config),
           options_(options),
           last_step_(last_step(config)),
+          schedule_(schedule_lengths(config.optimizer.schedule,
+                                     config.train.batch * config.model.context, last_step_)),
           tokenizer_(config.data),
           loader_(config.data, tokenizer_, config.seed, config.model.context,
                   config.model.vocab_size),
           session_(config, backend, ops),
-          batch_(config.train.micro_batch * config.model.context) {
-        open_validation();
+          deadline_(config.train.seconds, first_save_seconds(session_.memory())),
+          validation_(config, tokenizer_),
+          guard_(config.train.spike_guard),
+          saver_(options.run_folder, {config.train.keep_last, config.train.keep_every}) {
         const std::string tokenizer_text = check_tokenizer();
-        const OpenedRun opened =
+        OpenedRun opened =
             open_run_folder(options.run_folder, options.resume, config, ops.activations());
+        lock_ = std::move(opened.lock);
         state_.config_json = emit_config(config, ops.activations());
         state_.data_fingerprint = loader_.fingerprint();
         if (opened.checkpoint)
@@ -56,6 +58,7 @@ class Run {
         else
             session_.initialise(config.seed);
         begin_run(options.run_folder, opened.passed_over, state_.config_json, tokenizer_text);
+        resumed_step_ = state_.step;
         start_reading();
         describe();
     }
@@ -64,29 +67,33 @@ class Run {
         MetricsFile metrics_file(options_.run_folder / "metrics.jsonl", state_.step);
         Progress progress(last_step_, config_.train.log_every);
         const int64_t first = state_.step;
-        bool finished = last_step_ > 0 && state_.step >= last_step_;
-        while (!finished) {
+        const Stopwatch watch;
+        for (bool complete = reached_goal(); !complete;) {
+            stop_if_asked();
             StepMetrics metrics = step();
             // Decided once a step: the clock must not run out between evaluation and save.
-            finished = is_last_step();
-            if (finished || every(config_.train.eval_every)) metrics.validation = evaluate();
+            const bool time_is_up = is_time_up();
+            complete = reached_goal() || (time_is_up && last_step_ == 0);
+            const bool evaluated =
+                (!complete && !every(config_.train.eval_every)) || evaluate(metrics);
             metrics_file.append(metrics);
-            const double per_step = watch_.seconds() / static_cast<double>(state_.step - first);
-            progress.show(metrics, seconds_left(per_step));
-            if (finished || every(config_.train.checkpoint_every)) save();
+            progress.show(metrics,
+                          seconds_left(watch.seconds() / static_cast<double>(state_.step - first)));
+            allow_failure([&] { saver_.check(); });
+            if (complete && evaluated) {
+                save_last();
+                break;
+            }
+            stop_if_asked();
+            if (time_is_up) stop(fmt::format("train.seconds, {}, are over", config_.train.seconds));
+            if (every(config_.train.checkpoint_every)) allow_failure([&] { start_save(); });
         }
         return {state_.step, state_.tokens, options_.run_folder};
     }
 
   private:
-    void open_validation() {
-        std::map<std::string, std::string> sets = config_.data.validation;
-        if (config_.data.synthetic) sets = {{"synthetic", ""}};
-        for (const auto& [name, path] : sets)
-            validation_.emplace(
-                name, std::make_unique<ValidationReader>(
-                          config_.data, tokenizer_, path, config_.seed, config_.model.context,
-                          config_.model.vocab_size, config_.train.eval_sequences));
+    static double first_save_seconds(const MemoryPlan& memory) {
+        return static_cast<double>(memory.bytes(Life::kSnapshot)) / kSlowDiskBytesPerSecond;
     }
 
     // The text of the tokenizer's file. Its ids must be the model's, also where the token files
@@ -122,6 +129,8 @@ class Run {
         state_.step = saved.step;
         state_.tokens = saved.tokens;
         state_.next_sample = saved.next_sample;
+        state_.updates = saved.updates;
+        guard_.restore(saved);
         log::info("resuming from {}", checkpoint.folder().string());
     }
 
@@ -144,18 +153,37 @@ class Run {
                   session_.memory().table());
     }
 
-    bool is_last_step() const {
-        return (last_step_ > 0 && state_.step >= last_step_) ||
-               (config_.train.seconds > 0 && watch_.seconds() >= config_.train.seconds);
-    }
     bool every(int64_t steps) const { return steps > 0 && state_.step % steps == 0; }
+    bool reached_goal() const { return last_step_ > 0 && state_.step >= last_step_; }
+
+    // Whether train.seconds has room for what would come before the launch could stop again, and
+    // for the saves that are then to be waited for.
+    bool is_time_up() const {
+        const bool evaluates =
+            last_step_ == 0 ||
+            (config_.train.eval_every > 0 && (state_.step + 1) % config_.train.eval_every == 0);
+        return deadline_.is_near(evaluates, saver_.busy() ? 2 : 1);
+    }
 
     double seconds_left(double per_step) const {
         double left = last_step_ > 0 ? per_step * static_cast<double>(last_step_ - state_.step)
                                      : std::numeric_limits<double>::infinity();
-        if (config_.train.seconds > 0)
-            left = std::min(left, std::max(0.0, config_.train.seconds - watch_.seconds()));
+        if (deadline_.exists()) left = std::min(left, deadline_.left());
         return std::isfinite(left) ? left : -1;
+    }
+
+    // Ends a launch that is to be resumed, with all it did on the disk.
+    [[noreturn]] void stop(const std::string& why) {
+        save_last();
+        const std::string saved =
+            state_.step > 0
+                ? "saved as " + checkpoint_folder(options_.run_folder, state_.step).string()
+                : "there is nothing to save yet";
+        fail(ExitCode::kRequeue, "{}: stopped after step {}, {}; --resume auto goes on", why,
+             state_.step, saved);
+    }
+    void stop_if_asked() {
+        if (const char* signal = signals_.caught()) stop(signal);
     }
 
     StepMetrics step() {
@@ -173,10 +201,10 @@ class Run {
         }
         if (config_.data.repetition_filter) metrics.filtered_sequences = filtered;
         metrics.step = state_.step + 1;
-        metrics.lr =
-            learning_rate(config_.optimizer, metrics.step,
-                          last_step_ > 0 ? last_step_ : std::numeric_limits<int64_t>::max());
-        const StepResult result = session_.finish_step(metrics.step, metrics.lr);
+        metrics.lr = learning_rate(config_.optimizer, schedule_, metrics.step);
+        const StepResult result = session_.measure_step(metrics.step);
+        metrics.skipped = guard_.is_spike(result.loss, result.grad_norm);
+        if (!metrics.skipped) session_.update(++state_.updates, metrics.lr);
         const int64_t tokens = train.batch * config_.model.context;
         state_.step += 1;
         state_.tokens += tokens;
@@ -184,48 +212,71 @@ class Run {
         metrics.tokens = state_.tokens;
         metrics.loss = result.loss;
         metrics.grad_norm = result.grad_norm;
-        metrics.tokens_per_s = static_cast<double>(tokens) / step_watch.seconds();
+        const double seconds = step_watch.seconds();
+        deadline_.step_took(seconds);
+        metrics.tokens_per_s = static_cast<double>(tokens) / seconds;
         return metrics;
     }
 
-    std::map<std::string, double> evaluate() {
-        std::map<std::string, double> losses;
-        for (const auto& [name, reader] : validation_) {
-            double sum = 0;
-            int64_t scored = 0;
-            for (int64_t first = 0; first < reader->sequences();
-                 first += config_.train.micro_batch) {
-                const int64_t count =
-                    std::min(config_.train.micro_batch, reader->sequences() - first);
-                reader->fill(first, count, batch_.ids.data(), batch_.targets.data());
-                // Rows that the last group has too many are not scored.
-                std::fill(batch_.targets.begin() + count * config_.model.context,
-                          batch_.targets.end(), kNotScored);
-                sum += session_.loss_sum(batch_);
-                scored += batch_.scored();
-            }
-            losses[name] = sum / static_cast<double>(scored);
-            if (!std::isfinite(losses[name]))
-                fail(ExitCode::kNumerics,
-                     "step {}: the validation loss of {} is {}: the weights are damaged and were "
-                     "not saved. Lower optimizer.lr, or lengthen optimizer.schedule.warmup_steps",
-                     state_.step, name, losses[name]);
-        }
-        return losses;
+    // False where a signal ended it early: then the step has no validation loss.
+    bool evaluate(StepMetrics& metrics) {
+        const Stopwatch watch;
+        const auto losses =
+            validation_.losses(session_, state_.step, [&] { return signals_.caught() != nullptr; });
+        if (!losses) return false;
+        metrics.validation = *losses;
+        deadline_.evaluation_took(watch.seconds());
+        return true;
     }
 
-    void save() { session_.save(options_.run_folder, state_); }
+    // Copies the state; the rest of the save goes on beside the next steps. Where the save before
+    // it is still under way, that is waited for. Does nothing where this step is saved already.
+    void start_save() {
+        saver_.wait();
+        if (state_.step == std::max(resumed_step_, saver_.saved_step())) return;
+        const Stopwatch watch;
+        guard_.store(state_);
+        saver_.start(state_, session_.snapshot(state_.step));
+        snapshot_seconds_ = watch.seconds();
+    }
+
+    // The save before this one may have failed where that is allowed.
+    void save_last() {
+        allow_failure([&] { saver_.wait(); });
+        start_save();
+        saver_.wait();
+    }
+
+    // Runs what ends or begins a background save.
+    template <class Call>
+    void allow_failure(const Call& call) {
+        try {
+            call();
+            if (saver_.seconds() > 0) deadline_.save_took(snapshot_seconds_ + saver_.seconds());
+        } catch (const Error& error) {
+            const bool from_disk =
+                error.code() == ExitCode::kCannotWrite || error.code() == ExitCode::kIo;
+            if (config_.train.checkpoint_failure != "continue" || !from_disk) throw;
+            log::warn("{}; training goes on, the next checkpoint is tried again", error.what());
+        }
+    }
 
     const RunConfig& config_;
     const TrainOptions& options_;
+    const StopSignals signals_;
     int64_t last_step_;
-    Stopwatch watch_;
+    ScheduleLengths schedule_;
+    FileLock lock_;
     DataTokenizer tokenizer_;
     Loader loader_;
-    std::map<std::string, std::unique_ptr<ValidationReader>> validation_;
     TrainingSession session_;
-    HostBatch batch_;  // of evaluations
+    Deadline deadline_;
+    Validation validation_;
+    SpikeGuard guard_;
     TrainState state_;
+    int64_t resumed_step_ = 0;
+    double snapshot_seconds_ = 0;
+    BackgroundSaver saver_;                 // after the session, whose snapshot it writes
     std::optional<Prefetcher> prefetcher_;  // after what its thread uses
 };
 

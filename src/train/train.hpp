@@ -20,9 +20,13 @@ struct TrainResult {
 };
 
 // Trains to the end of the config's limits. The run folder gets config.json (resolved),
-// metrics.jsonl and checkpoints/step-N; the last step is always evaluated and saved. A loss,
-// gradient, validation loss or weight that isn't finite ends the run with exit 76, and what would
-// hold it is not saved.
+// metrics.jsonl and checkpoints/step-N; the last step is always evaluated and saved. Checkpoints
+// are written beside the steps that follow them; one that can't be written ends the run at the next
+// step (exit 73, 74), unless train.checkpoint_failure allows it.
+//
+// A loss, gradient, validation loss or weight that isn't finite ends the run with exit 76, and what
+// would hold it is not saved. SIGTERM, SIGINT, SIGUSR1, and train.seconds before the run's steps or
+// tokens are done, end it after a step with a save and exit 75.
 TrainResult train(const RunConfig& config, const TrainOptions& options, Backend& backend,
                   const OpTable& ops);
 

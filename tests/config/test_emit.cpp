@@ -52,10 +52,12 @@ TEST_CASE("every key is emitted, in the order of the tables") {
     CHECK(names(json["data"]["train"][1]) == "path weight format dtype ");
     CHECK(names(json["train"]) ==
           "steps tokens seconds batch micro_batch recompute eval_every eval_sequences "
-          "checkpoint_every log_every ");
+          "checkpoint_every keep_last keep_every checkpoint_failure spike_guard log_every ");
     CHECK(names(json["optimizer"]) ==
           "lr beta1 beta2 eps weight_decay decay_embeddings decay_gains clip schedule ");
-    CHECK(names(json["optimizer"]["schedule"]) == "kind warmup_steps final_ratio ");
+    CHECK(names(json["optimizer"]["schedule"]) ==
+          "kind warmup_steps warmup_tokens warmup_ratio decay_steps decay_tokens final_ratio steps "
+          "tokens ");
     CHECK(names(json["parallel"]) == "expert sharding reduction ");
     CHECK(names(json["ops"]) == "force ");
     CHECK(json["model"]["qk_norm"] == "none");

