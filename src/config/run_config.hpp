@@ -23,6 +23,7 @@ struct TrainConfig {
     int64_t eval_sequences = 0;    // validation sequences used per evaluation; 0: all
     int64_t checkpoint_every = 0;  // steps; 0: at the end only
     int64_t log_every = 10;        // steps between plain progress lines when not on a terminal
+    bool tensorboard = true;       // write RUN/tensorboard
     bool operator==(const TrainConfig&) const = default;
 };
 

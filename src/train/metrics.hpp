@@ -1,13 +1,16 @@
 #pragma once
-// metrics.jsonl: one JSON object a step. A line that can't be written costs the line, never the
-// run.
+// metrics.jsonl: one JSON object a step (docs/metrics.md). A line that can't be written costs the
+// line, never the run.
 
 #include <cstdint>
 #include <filesystem>
-#include <fstream>
 #include <map>
 #include <optional>
 #include <string>
+#include <utility>
+#include <vector>
+
+#include "core/append_file.hpp"
 
 namespace polytrain {
 
@@ -18,10 +21,13 @@ struct StepMetrics {
     double grad_norm = 0;
     double lr = 0;
     double tokens_per_s = 0;
+    double mfu = 0;          // model FLOP/s as a share of what products alone reach on this machine
     double data_wait_s = 0;  // of the step's time, what it waited for its batches
     std::optional<int64_t> filtered_sequences;  // by data.repetition_filter, where it is on
     // By name of the validation set; empty when the step was not followed by an evaluation.
     std::map<std::string, double> validation;
+    // Of every activation, by the parameter's name, in the model's order; empty like `validation`.
+    std::vector<std::pair<std::string, std::vector<double>>> coefficients;
 
     // The mean over the sets.
     std::optional<double> val_loss() const;
@@ -36,7 +42,7 @@ class MetricsFile {
 
   private:
     std::filesystem::path path_;
-    std::ofstream out_;
+    AppendFile out_;
     bool warned_ = false;
 };
 

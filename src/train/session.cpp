@@ -148,6 +148,19 @@ double TrainingSession::loss_sum(const HostBatch& batch) const {
     return plan_.model->forward(pass());
 }
 
+std::vector<std::pair<std::string, std::vector<double>>> TrainingSession::coefficients() const {
+    std::vector<std::pair<std::string, std::vector<double>>> all;
+    for (const Parameter* parameter : plan_.model->parameters()) {
+        if (parameter->decay != DecayClass::kCoefficient) continue;
+        const Tensor value = arena_[parameter->value];
+        std::vector<float> host(static_cast<size_t>(value.elements()));
+        PT_CHECK(value.dtype == DType::kF32, "coefficients of type {}", name_of(value.dtype));
+        stream_.download(host.data(), value, value.bytes());
+        all.emplace_back(parameter->name, std::vector<double>(host.begin(), host.end()));
+    }
+    return all;
+}
+
 InferenceSession::InferenceSession(const RunConfig& config, Backend& backend, const OpTable& ops,
                                    const Checkpoint& checkpoint)
     : ops_(ops),

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "checkpoint/checkpoint.hpp"
@@ -56,6 +57,9 @@ class TrainingSession {
 
     // The sum over scored tokens of their losses; parameters and gradients stay as they are.
     double loss_sum(const HostBatch& batch) const;
+
+    // The activations' learned numbers, by parameter, in the model's order.
+    std::vector<std::pair<std::string, std::vector<double>>> coefficients() const;
 
   private:
     Pass pass() const { return {ops_, arena_, stream_}; }

@@ -16,9 +16,11 @@
 #include "model/estimate.hpp"
 #include "optim/schedule.hpp"
 #include "train/metrics.hpp"
+#include "train/peak.hpp"
 #include "train/progress.hpp"
 #include "train/run_folder.hpp"
 #include "train/session.hpp"
+#include "train/tensorboard.hpp"
 
 namespace polytrain {
 namespace {
@@ -56,23 +58,29 @@ class Run {
         else
             session_.initialise(config.seed);
         begin_run(options.run_folder, opened.passed_over, state_.config_json, tokenizer_text);
+        measure(backend, ops);
         start_reading();
         describe();
     }
 
     TrainResult run() {
         MetricsFile metrics_file(options_.run_folder / "metrics.jsonl", state_.step);
-        Progress progress(last_step_, config_.train.log_every);
-        const int64_t first = state_.step;
+        std::optional<TensorBoard> tensorboard;
+        if (config_.train.tensorboard)
+            tensorboard.emplace(options_.run_folder / "tensorboard", state_.step);
+        Progress progress(last_step_, config_.train.seconds, config_.train.log_every, watch_);
         bool finished = last_step_ > 0 && state_.step >= last_step_;
         while (!finished) {
             StepMetrics metrics = step();
             // Decided once a step: the clock must not run out between evaluation and save.
             finished = is_last_step();
-            if (finished || every(config_.train.eval_every)) metrics.validation = evaluate();
+            if (finished || every(config_.train.eval_every)) {
+                metrics.validation = evaluate();
+                metrics.coefficients = session_.coefficients();
+            }
             metrics_file.append(metrics);
-            const double per_step = watch_.seconds() / static_cast<double>(state_.step - first);
-            progress.show(metrics, seconds_left(per_step));
+            if (tensorboard) tensorboard->append(metrics);
+            progress.show(metrics);
             if (finished || every(config_.train.checkpoint_every)) save();
         }
         return {state_.step, state_.tokens, options_.run_folder};
@@ -136,12 +144,20 @@ class Run {
         prefetcher_.emplace(count * config_.model.context, kBatchesAhead, fill);
     }
 
+    // What the speed of the steps is told as a share of.
+    void measure(Backend& backend, const OpTable& ops) {
+        flops_per_token_ = flops_per_token(config_.model, session_.model().parameters());
+        const auto step_tokens = static_cast<double>(config_.train.batch * config_.model.context);
+        peak_ = measure_peak(backend, ops, storage_type(config_), flops_per_token_ * step_tokens);
+    }
+
     void describe() const {
-        const auto& parameters = session_.model().parameters();
-        const ParameterCount count = count_parameters(parameters);
-        log::info("{} parameters, {} activation coefficients, {:.3g} FLOPs per token; memory:\n{}",
-                  count.parameters, count.coefficients, flops_per_token(config_.model, parameters),
-                  session_.memory().table());
+        const ParameterCount count = count_parameters(session_.model().parameters());
+        log::info(
+            "{} parameters, {} activation coefficients, {:.3g} FLOPs per token; matrix products "
+            "reach {:.3g} FLOP/s; memory:\n{}",
+            count.parameters, count.coefficients, flops_per_token_, peak_,
+            session_.memory().table());
     }
 
     bool is_last_step() const {
@@ -149,14 +165,6 @@ class Run {
                (config_.train.seconds > 0 && watch_.seconds() >= config_.train.seconds);
     }
     bool every(int64_t steps) const { return steps > 0 && state_.step % steps == 0; }
-
-    double seconds_left(double per_step) const {
-        double left = last_step_ > 0 ? per_step * static_cast<double>(last_step_ - state_.step)
-                                     : std::numeric_limits<double>::infinity();
-        if (config_.train.seconds > 0)
-            left = std::min(left, std::max(0.0, config_.train.seconds - watch_.seconds()));
-        return std::isfinite(left) ? left : -1;
-    }
 
     StepMetrics step() {
         const Stopwatch step_watch;
@@ -185,6 +193,7 @@ class Run {
         metrics.loss = result.loss;
         metrics.grad_norm = result.grad_norm;
         metrics.tokens_per_s = static_cast<double>(tokens) / step_watch.seconds();
+        metrics.mfu = flops_per_token_ * metrics.tokens_per_s / peak_;
         return metrics;
     }
 
@@ -226,6 +235,7 @@ class Run {
     TrainingSession session_;
     HostBatch batch_;  // of evaluations
     TrainState state_;
+    double flops_per_token_ = 0, peak_ = 0;
     std::optional<Prefetcher> prefetcher_;  // after what its thread uses
 };
 

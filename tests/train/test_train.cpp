@@ -3,7 +3,6 @@
 #include "data/loader.hpp"
 #include "optim/schedule.hpp"
 #include "support/thrown.hpp"
-#include "train/progress.hpp"
 #include "train/tiny_run.hpp"
 
 using namespace polytrain;
@@ -172,10 +171,4 @@ TEST_CASE("schedule: warm-up, then down to the final rate at the last step") {
     CHECK(learning_rate(config, 35, 110) == Approx(2 - 1.5 * 0.25));
     config.schedule.kind = "constant";
     CHECK(learning_rate(config, 100, 110) == Approx(2));
-}
-
-TEST_CASE("progress: durations") {
-    CHECK(duration_text(45.4) == "45s");
-    CHECK(duration_text(200) == "3m20s");
-    CHECK(duration_text(3720) == "1h02m");
 }
