@@ -52,7 +52,7 @@ TEST_CASE("every key is emitted, in the order of the tables") {
     CHECK(names(json["data"]["train"][1]) == "path weight format dtype ");
     CHECK(names(json["train"]) ==
           "steps tokens seconds batch micro_batch recompute eval_every eval_sequences "
-          "checkpoint_every log_every ");
+          "checkpoint_every log_every tensorboard ");
     CHECK(names(json["optimizer"]) == "lr beta1 beta2 eps weight_decay clip schedule ");
     CHECK(names(json["optimizer"]["schedule"]) == "kind warmup_steps final_ratio ");
     CHECK(names(json["parallel"]) == "expert sharding reduction ");
