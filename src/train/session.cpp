@@ -162,18 +162,26 @@ std::vector<std::pair<std::string, std::vector<double>>> TrainingSession::coeffi
 }
 
 InferenceSession::InferenceSession(const RunConfig& config, Backend& backend, const OpTable& ops,
-                                   const Checkpoint& checkpoint)
+                                   const Checkpoint& checkpoint, int64_t batch)
     : ops_(ops),
+      batch_(batch),
       context_(config.model.context),
       vocab_size_(config.model.vocab_size),
       model_(config.model, ops.activations()),
       stream_(backend) {
     MemoryPlan memory;
-    model_.plan({memory, ops, 1, context_, storage_type(config), false});
+    model_.plan({memory, ops, batch_, context_, storage_type(config), false});
     arena_ = std::make_unique<Arena>(backend, memory);
     for (const Parameter* parameter : model_.parameters())
         read_into(checkpoint, parameter->name, (*arena_)[parameter->value], stream_);
     model_.prepare(pass());
+}
+
+double InferenceSession::loss_sum(const HostBatch& batch) const {
+    stream_.upload(model_.ids(pass()), batch.ids.data(), batch.ids.size() * sizeof(int32_t));
+    stream_.upload(model_.targets(pass()), batch.targets.data(),
+                   batch.targets.size() * sizeof(int32_t));
+    return model_.forward(pass());
 }
 
 std::vector<float> InferenceSession::logits_after(const std::vector<int32_t>& ids) const {
@@ -181,7 +189,7 @@ std::vector<float> InferenceSession::logits_after(const std::vector<int32_t>& id
              ids.size(), context_);
     // Attention is causal: what follows the last id changes nothing before it.
     std::vector<int32_t> padded = ids;
-    padded.resize(static_cast<size_t>(context_));
+    padded.resize(static_cast<size_t>(batch_ * context_));
     stream_.upload(model_.ids(pass()), padded.data(), padded.size() * sizeof(int32_t));
     const Tensor logits = model_.logits_after(pass(), static_cast<int64_t>(ids.size()) - 1);
     std::vector<float> host(static_cast<size_t>(vocab_size_));

@@ -73,20 +73,22 @@ class TrainingSession {
     int64_t step_scored_ = 0;
 };
 
-// One sequence at a time, for sampling.
+// For sampling, one sequence at a time, and for evaluation, `batch` sequences.
 class InferenceSession {
   public:
     InferenceSession(const RunConfig& config, Backend& backend, const OpTable& ops,
-                     const Checkpoint& checkpoint);
+                     const Checkpoint& checkpoint, int64_t batch = 1);
 
     // The logits that follow `ids`, of which there are 1 to `context`.
     std::vector<float> logits_after(const std::vector<int32_t>& ids) const;
+    // The sum over a whole batch's scored tokens of their losses.
+    double loss_sum(const HostBatch& batch) const;
 
   private:
     Pass pass() const { return {ops_, *arena_, stream_}; }
 
     const OpTable& ops_;
-    int64_t context_, vocab_size_;
+    int64_t batch_, context_, vocab_size_;
     Transformer model_;
     std::unique_ptr<Arena> arena_;
     Stream stream_;
