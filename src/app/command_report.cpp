@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "app/runtime.hpp"
 #include "report/report.hpp"
 
 namespace polytrain {
@@ -15,14 +16,14 @@ namespace {
 void run(const CLI::App& command) {
     const auto names = command["RUN"]->as<std::vector<std::string>>();
     const auto out = command["--out"]->as<std::string>();
-    write_report({names.begin(), names.end()}, out);
+    write_report({names.begin(), names.end()}, activation_catalog(), out);
     fmt::print("{}\n", out);
 }
 
 }  // namespace
 
 void add_report_command(CLI::App& app) {
-    CLI::App* command = app.add_subcommand("report", "Write an HTML page about runs");
+    CLI::App* command = app.add_subcommand("report", "Write an HTML page that compares runs");
     command->add_option("--out", "The HTML file")->required();
     command->add_option("RUN", "Run folders, each with metrics.jsonl and config.json")
         ->required()

@@ -6,7 +6,8 @@ class App;
 
 namespace polytrain {
 
-// `polytrain sample RUN [--prompt TEXT] [--tokens N] [--temperature T] [--seed S]`.
+// `polytrain sample RUN [--prompt TEXT] [--tokens N] [--temperature T] [--top-k K] [--top-p P]
+// [--seed S]`.
 void add_sample_command(CLI::App& app);
 
 }  // namespace polytrain

@@ -6,6 +6,7 @@
 #include <new>
 
 #include "app/command_config.hpp"
+#include "app/command_eval.hpp"
 #include "app/command_plan.hpp"
 #include "app/command_prepare.hpp"
 #include "app/command_report.hpp"
@@ -29,6 +30,7 @@ int run(int argc, char** argv) {
     add_train_command(app);
     add_plan_command(app);
     add_sample_command(app);
+    add_eval_command(app);
     add_report_command(app);
     add_config_command(app, activation_catalog);
     try {

@@ -35,6 +35,7 @@ struct TrainConfig {
     int64_t keep_every = 0;          // steps whose multiples are kept for good; 0: none
     std::string checkpoint_failure = "stop";  // "stop", "continue"
     SpikeGuardConfig spike_guard = {};
+    bool tensorboard = true;  // write RUN/tensorboard
     bool operator==(const TrainConfig&) const = default;
 };
 

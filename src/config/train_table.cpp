@@ -168,6 +168,9 @@ ConfigKey train_table() {
                   .doc = "Steps between plain progress lines when not on a terminal.",
                   .unit = "steps",
                   .range = between(1, kMaxCount)}),
+            bind(train, &TrainConfig::tensorboard,
+                 {.name = "tensorboard",
+                  .doc = "Write event files for TensorBoard into the run folder's tensorboard/."}),
         }};
 }
 

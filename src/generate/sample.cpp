@@ -8,25 +8,66 @@
 
 namespace polytrain {
 
-int32_t draw_token(const std::vector<float>& logits, double temperature, double u) {
-    const auto highest = std::max_element(logits.begin(), logits.end());
+namespace {
+
+bool likelier(const Candidate& a, const Candidate& b) {
+    return a.probability != b.probability ? a.probability > b.probability : a.id < b.id;
+}
+
+double total(const std::vector<Candidate>& all) {
+    double sum = 0;
+    for (const Candidate& candidate : all) sum += candidate.probability;
+    return sum;
+}
+
+void keep_top_k(std::vector<Candidate>& all, int64_t k) {
+    if (k <= 0 || k >= std::ssize(all)) return;
+    std::nth_element(all.begin(), all.begin() + k, all.end(), likelier);
+    all.resize(static_cast<size_t>(k));
+}
+
+void keep_top_p(std::vector<Candidate>& all, double p) {
+    if (p >= 1) return;
+    std::sort(all.begin(), all.end(), likelier);
+    const double wanted = p * total(all);
+    size_t kept = 0;
+    double sum = 0;
+    do {
+        sum += all[kept++].probability;
+    } while (kept < all.size() && sum < wanted);
+    all.resize(kept);
+}
+
+}  // namespace
+
+std::vector<Candidate> candidates(const std::vector<float>& logits, const Sampling& sampling) {
     for (float logit : logits)
         if (!std::isfinite(logit))
             fail(ExitCode::kNumerics, "the model's logits are not finite: its weights are damaged");
-    if (temperature <= 0) return static_cast<int32_t>(highest - logits.begin());
-    std::vector<double> weights;
-    weights.reserve(logits.size());
-    double sum = 0;
-    for (float logit : logits) {
-        weights.push_back(std::exp((static_cast<double>(logit) - *highest) / temperature));
-        sum += weights.back();
+    const auto highest = std::max_element(logits.begin(), logits.end());
+    if (sampling.temperature <= 0) return {{static_cast<int32_t>(highest - logits.begin()), 1}};
+    std::vector<Candidate> all;
+    all.reserve(logits.size());
+    for (float logit : logits)
+        all.push_back({static_cast<int32_t>(all.size()),
+                       std::exp((static_cast<double>(logit) - *highest) / sampling.temperature)});
+    keep_top_k(all, sampling.top_k);
+    keep_top_p(all, sampling.top_p);
+    std::sort(all.begin(), all.end(),
+              [](const Candidate& a, const Candidate& b) { return a.id < b.id; });
+    const double sum = total(all);
+    for (Candidate& candidate : all) candidate.probability /= sum;
+    return all;
+}
+
+int32_t draw_token(const std::vector<float>& logits, const Sampling& sampling, double u) {
+    const std::vector<Candidate> all = candidates(logits, sampling);
+    for (const Candidate& candidate : all) {
+        u -= candidate.probability;
+        if (u < 0) return candidate.id;
     }
-    double left = u * sum;
-    for (size_t i = 0; i < weights.size(); ++i) {
-        left -= weights[i];
-        if (left < 0) return static_cast<int32_t>(i);
-    }
-    return static_cast<int32_t>(highest - logits.begin());  // u sum was rounded up to sum
+    // Rounding left a little of u: the likeliest.
+    return std::min_element(all.begin(), all.end(), likelier)->id;
 }
 
 void generate(std::vector<int32_t> prompt, int64_t context, const SampleOptions& options,
@@ -39,8 +80,7 @@ void generate(std::vector<int32_t> prompt, int64_t context, const SampleOptions&
         const auto length = static_cast<int64_t>(ids.size());
         if (length > context) ids.erase(ids.begin(), ids.begin() + (length - context));
         const auto words = philox(key, static_cast<uint64_t>(i));
-        ids.push_back(
-            draw_token(logits_after(ids), options.temperature, uniform_from(words[0], words[1])));
+        ids.push_back(draw_token(logits_after(ids), options, uniform_from(words[0], words[1])));
         emit(ids.back());
     }
 }

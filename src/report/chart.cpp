@@ -21,25 +21,34 @@ struct Range {
         low = std::min(low, value);
         high = std::max(high, value);
     }
+    bool empty() const { return low > high; }
 };
 
-// The mean point of each column, a unit wide, that has points.
-std::vector<Curve::Point> averaged(const std::vector<Curve::Point>& points, double x_max) {
-    std::vector<Curve::Point> means;
+// The points that share a column, a unit wide.
+struct Column {
+    Point mean;
+    Range y;
+};
+
+std::vector<Column> columns_of(const std::vector<Point>& points, double x_max) {
+    std::vector<Column> columns;
     for (size_t i = 0; i < points.size();) {
-        const auto column = [&](size_t at) {
+        const auto place = [&](size_t at) {
             return std::floor(points[at].x / x_max * (kRight - kLeft));
         };
         const size_t begin = i;
-        Curve::Point sum{0, 0};
-        for (; i < points.size() && column(i) == column(begin); ++i) {
-            sum.x += points[i].x;
-            sum.y += points[i].y;
+        Column column{{0, 0}, {}};
+        for (; i < points.size() && place(i) == place(begin); ++i) {
+            column.mean.x += points[i].x;
+            column.mean.y += points[i].y;
+            column.y.include(points[i].y);
         }
         const auto count = static_cast<double>(i - begin);
-        means.push_back({sum.x / count, sum.y / count});
+        column.mean.x /= count;
+        column.mean.y /= count;
+        columns.push_back(column);
     }
-    return means;
+    return columns;
 }
 
 std::string text_at(double x, double y, const char* anchor, const std::string& text) {
@@ -52,6 +61,99 @@ std::string line(double x1, double y1, double x2, double y2) {
         "<line x1=\"{:.1f}\" y1=\"{:.1f}\" x2=\"{:.1f}\" y2=\"{:.1f}\" class=\"grid\"/>\n", x1, y1,
         x2, y2);
 }
+
+class Drawing {
+  public:
+    Drawing(const Chart& chart, const std::string& id) : chart_(chart), id_(id) {
+        for (const Curve& curve : chart.curves)
+            if (!curve.points.empty()) x_max_ = std::max(x_max_, curve.points.back().x);
+        for (const Curve& curve : chart.curves)
+            columns_.push_back(columns_of(curve.points, x_max_));
+        fit_y();
+    }
+
+    std::string svg() const {
+        std::string svg = fmt::format(
+            "<svg viewBox=\"0 0 {0} {1}\" role=\"img\" aria-labelledby=\"{2}-t {2}-d\">\n"
+            "<title id=\"{2}-t\">{3}</title>\n<desc id=\"{2}-d\">{4}</desc>\n"
+            "<clipPath id=\"{2}-c\"><rect x=\"{5}\" y=\"{6}\" width=\"{7}\" height=\"{8}\"/>"
+            "</clipPath>\n",
+            kWidth, kHeight, id_, escape_html(chart_.title), escape_html(chart_.description), kLeft,
+            kTop, kRight - kLeft + 4, kBottom - kTop);
+        svg += axes() + fmt::format("<g clip-path=\"url(#{}-c)\">\n", id_);
+        for (const Curve& curve : chart_.curves) svg += faint(curve);
+        for (size_t i = 0; i < columns_.size(); ++i) svg += curve(i);
+        return svg + "</g>\n</svg>\n";
+    }
+
+  private:
+    void fit_y() {
+        const double steep = chart_.steep_part * x_max_;
+        for (const auto& columns : columns_)
+            for (const Column& column : columns)
+                if (column.mean.x >= steep) y_.include(column.mean.y);
+        // A run that ended that early is shown whole.
+        for (const auto& columns : columns_)
+            if (!columns.empty() && columns.back().mean.x < steep)
+                for (const Column& column : columns) y_.include(column.mean.y);
+        if (y_.empty()) y_ = {0, 1};
+        const double margin = std::max((y_.high - y_.low) * 0.04, 1e-3 + std::abs(y_.high) * 1e-6);
+        y_ = {y_.low - margin, y_.high + margin};
+    }
+
+    double at_x(double x) const { return kLeft + x / x_max_ * (kRight - kLeft); }
+    // What is far off the chart is drawn just off it.
+    double at_y(double y) const {
+        const double place = kBottom - (y - y_.low) / (y_.high - y_.low) * (kBottom - kTop);
+        return std::clamp(place, kTop - kHeight, kBottom + kHeight);
+    }
+
+    std::string axes() const {
+        std::string svg;
+        for (const double tick : nice_ticks(y_.low, y_.high, 6)) {
+            svg += line(kLeft, at_y(tick), kRight, at_y(tick));
+            svg += text_at(kLeft - 8, at_y(tick) + 4, "end", fmt::format("{:.6g}", tick));
+        }
+        for (const double tick : nice_ticks(0, x_max_, 6)) {
+            if (chart_.whole_x && tick != std::floor(tick)) continue;
+            svg += line(at_x(tick), kTop, at_x(tick), kBottom);
+            svg += text_at(at_x(tick), kBottom + 17, "middle", short_number(tick));
+        }
+        return svg + text_at((kLeft + kRight) / 2, kHeight - 8, "middle", chart_.x_label);
+    }
+
+    std::string faint(const Curve& curve) const {
+        if (curve.faint.empty()) return "";
+        std::string points;
+        for (const Column& column : columns_of(curve.faint, x_max_)) {
+            const double x = at_x(column.mean.x);
+            points += fmt::format("{:.1f},{:.1f} ", x, at_y(column.y.low));
+            if (column.y.high > column.y.low)
+                points += fmt::format("{:.1f},{:.1f} ", x, at_y(column.y.high));
+        }
+        return fmt::format("<polyline points=\"{}\" class=\"faint {}\"/>\n", points, curve.style);
+    }
+
+    std::string curve(size_t i) const {
+        const Curve& curve = chart_.curves[i];
+        std::string points, dots;
+        for (const Column& column : columns_[i]) {
+            const double x = at_x(column.mean.x), y = at_y(column.mean.y);
+            points += fmt::format("{:.1f},{:.1f} ", x, y);
+            // A line of one point shows nothing.
+            if (chart_.whole_x || columns_[i].size() == 1)
+                dots += fmt::format("<circle cx=\"{:.1f}\" cy=\"{:.1f}\" r=\"2.5\"/>\n", x, y);
+        }
+        return fmt::format("<g class=\"{}\"><title>{}</title><polyline points=\"{}\"/>\n{}</g>\n",
+                           curve.style, escape_html(curve.name), points, dots);
+    }
+
+    const Chart& chart_;
+    const std::string& id_;
+    std::vector<std::vector<Column>> columns_;
+    double x_max_ = 1;
+    Range y_;
+};
 
 }  // namespace
 
@@ -75,7 +177,7 @@ std::string escape_html(const std::string& text) {
                 escaped += "&#39;";
                 break;
             default:
-                escaped += c;
+                if (static_cast<unsigned char>(c) >= 0x20 || c == '\n' || c == '\t') escaped += c;
         }
     }
     return escaped;
@@ -99,46 +201,21 @@ std::vector<double> nice_ticks(double low, double high, int count) {
     return ticks;
 }
 
-std::string svg_chart(const std::vector<Curve>& curves, const std::string& x_label,
-                      const std::string& y_label) {
-    double x_max = 1;
-    for (const Curve& curve : curves)
-        if (!curve.points.empty()) x_max = std::max(x_max, curve.points.back().x);
-    Range y;
-    std::vector<std::vector<Curve::Point>> drawn;
-    for (const Curve& curve : curves) {
-        drawn.push_back(averaged(curve.points, x_max));
-        for (const Curve::Point& point : drawn.back()) y.include(point.y);
+std::vector<Point> smoothed(const std::vector<Point>& points, size_t half_width) {
+    std::vector<double> sums{0};
+    for (const Point& point : points) sums.push_back(sums.back() + point.y);
+    std::vector<Point> means;
+    for (size_t i = 0; i < points.size(); ++i) {
+        const size_t before = std::min(half_width, i);
+        const size_t after = std::min(before, points.size() - 1 - i);
+        const double sum = sums[i + after + 1] - sums[i - before];
+        means.push_back({points[i].x, sum / static_cast<double>(before + after + 1)});
     }
-    if (y.low > y.high) y = {0, 1};
-    const double margin = std::max((y.high - y.low) * 0.04, 1e-3 + std::abs(y.high) * 1e-6);
-    y = {y.low - margin, y.high + margin};
-    const auto at_x = [&](double x) { return kLeft + x / x_max * (kRight - kLeft); };
-    const auto at_y = [&](double v) {
-        return kBottom - (v - y.low) / (y.high - y.low) * (kBottom - kTop);
-    };
+    return means;
+}
 
-    std::string svg = fmt::format("<svg viewBox=\"0 0 {} {}\" role=\"img\" aria-label=\"{}\">\n",
-                                  kWidth, kHeight, escape_html(y_label + " over " + x_label));
-    for (const double tick : nice_ticks(y.low, y.high, 6)) {
-        svg += line(kLeft, at_y(tick), kRight, at_y(tick));
-        svg += text_at(kLeft - 8, at_y(tick) + 4, "end", fmt::format("{:.6g}", tick));
-    }
-    for (const double tick : nice_ticks(0, x_max, 6)) {
-        svg += line(at_x(tick), kTop, at_x(tick), kBottom);
-        svg += text_at(at_x(tick), kBottom + 17, "middle", short_number(tick));
-    }
-    svg += text_at((kLeft + kRight) / 2, kHeight - 8, "middle", x_label);
-    for (size_t i = 0; i < curves.size(); ++i) {
-        std::string points;
-        for (const Curve::Point& point : drawn[i])
-            points += fmt::format("{:.1f},{:.1f} ", at_x(point.x), at_y(point.y));
-        svg += fmt::format("<polyline points=\"{}\" stroke=\"{}\"/>\n", points, curves[i].color);
-        if (drawn[i].size() == 1)  // a line of one point shows nothing
-            svg += fmt::format("<circle cx=\"{:.1f}\" cy=\"{:.1f}\" r=\"2.5\" fill=\"{}\"/>\n",
-                               at_x(drawn[i][0].x), at_y(drawn[i][0].y), curves[i].color);
-    }
-    return svg + "</svg>\n";
+std::string svg_chart(const Chart& chart, const std::string& id) {
+    return Drawing(chart, id).svg();
 }
 
 }  // namespace polytrain

@@ -1,12 +1,16 @@
 #include "report/metrics.hpp"
 
+#include <charconv>
 #include <nlohmann/json.hpp>
 #include <string_view>
 
+#include "config/load.hpp"
 #include "core/error.hpp"
 #include "core/file.hpp"
 #include "core/log.hpp"
 #include "core/strict_json.hpp"
+#include "model/estimate.hpp"
+#include "model/transformer.hpp"
 
 namespace polytrain {
 namespace {
@@ -29,20 +33,41 @@ std::optional<double> optional_number(const json& line, const char* key) {
     return found->get<double>();
 }
 
-MetricsRecord parse_record(std::string_view text, const std::string& where) {
+// 3 for "layers.3.feed_forward.coefficients"; nothing for what belongs to no layer.
+std::optional<int64_t> layer_of(std::string_view parameter) {
+    constexpr std::string_view kPrefix = "layers.";
+    int64_t layer = 0;
+    if (!parameter.starts_with(kPrefix)) return std::nullopt;
+    const char* end = parameter.data() + parameter.size();
+    const auto [stop, error] = std::from_chars(parameter.data() + kPrefix.size(), end, layer);
+    return error == std::errc() && layer >= 0 ? std::optional(layer) : std::nullopt;
+}
+
+MetricsRecord parse_record(std::string_view text, const std::string& where, RunMetrics& run) {
     const json line = parse_strict_json(text, where, kLineDepth);
     try {
-        return {count_at(line, "step", where), count_at(line, "tokens", where),
-                line.at("loss").get<double>(), optional_number(line, "tokens_per_s"),
-                optional_number(line, "val_loss")};
+        line.at("loss");  // must be there
+        const MetricsRecord record{
+            count_at(line, "step", where),     count_at(line, "tokens", where),
+            optional_number(line, "loss"),     optional_number(line, "tokens_per_s"),
+            optional_number(line, "val_loss"), optional_number(line, "mfu")};
+        if (const auto found = line.find("val_losses"); found != line.end())
+            run.val_losses = found->get<std::map<std::string, double>>();
+        if (const auto found = line.find("coefficients"); found != line.end()) {
+            run.coefficients.clear();
+            for (const auto& [name, values] : found->get_ref<const json::object_t&>())
+                if (const auto layer = layer_of(name))
+                    run.coefficients[*layer] = values.get<std::vector<double>>();
+        }
+        return record;
     } catch (const json::exception& error) {
         fail(ExitCode::kCorrupt, "{}: {}", where, error.what());
     }
 }
 
-std::vector<MetricsRecord> read_records(const std::filesystem::path& path) {
+void read_records(const std::filesystem::path& path, RunMetrics& run) {
     const std::string text = read_file(path);
-    std::vector<MetricsRecord> records;
+    std::vector<MetricsRecord>& records = run.records;
     std::string_view rest = text;
     for (int64_t number = 1; !rest.empty(); ++number) {
         const std::string where = fmt::format("{}:{}", path.string(), number);
@@ -51,13 +76,12 @@ std::vector<MetricsRecord> read_records(const std::filesystem::path& path) {
             log::warn("{}: the last line has no end; it is skipped", where);
             break;
         }
-        const MetricsRecord record = parse_record(rest.substr(0, end), where);
+        const MetricsRecord record = parse_record(rest.substr(0, end), where, run);
         while (!records.empty() && records.back().step >= record.step) records.pop_back();
         records.push_back(record);
         rest.remove_prefix(end + 1);
     }
     if (records.empty()) fail(ExitCode::kCorrupt, "{}: holds no metrics yet", path.string());
-    return records;
 }
 
 void flatten(const json& value, const std::string& key, std::map<std::string, std::string>& out) {
@@ -69,15 +93,28 @@ void flatten(const json& value, const std::string& key, std::map<std::string, st
         flatten(member, key.empty() ? name : key + "." + name, out);
 }
 
+std::optional<int64_t> parameters_of(const std::string& config_text, const std::string& name,
+                                     const ActivationCatalog& catalog) {
+    try {
+        const RunConfig config = parse_config_text(config_text, name, catalog);
+        const Transformer model(config.model, catalog);
+        return count_parameters(model.parameters()).parameters;
+    } catch (const Error&) {
+        return std::nullopt;
+    }
+}
+
 }  // namespace
 
-RunMetrics read_run(const std::filesystem::path& run_folder) {
+RunMetrics read_run(const std::filesystem::path& run_folder, const ActivationCatalog& catalog) {
     RunMetrics run;
     const std::filesystem::path named = std::filesystem::absolute(run_folder).lexically_normal();
     run.name = (named.has_filename() ? named : named.parent_path()).filename().string();
-    run.records = read_records(run_folder / "metrics.jsonl");
-    const std::filesystem::path config = run_folder / "config.json";
-    flatten(parse_strict_json(read_file(config), config.string(), kConfigDepth), "", run.config);
+    read_records(run_folder / "metrics.jsonl", run);
+    const std::string config = (run_folder / "config.json").string();
+    const std::string config_text = read_file(config);
+    flatten(parse_strict_json(config_text, config, kConfigDepth), "", run.config);
+    run.parameters = parameters_of(config_text, config, catalog);
     return run;
 }
 

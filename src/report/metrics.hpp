@@ -9,26 +9,35 @@
 #include <string>
 #include <vector>
 
+#include "ops/activation.hpp"
+
 namespace polytrain {
 
 // One line of metrics.jsonl. Other keys than these are ignored.
 struct MetricsRecord {
     int64_t step = 0;
-    int64_t tokens = 0;  // trained on so far
-    double loss = 0;
+    int64_t tokens = 0;          // trained on so far
+    std::optional<double> loss;  // null in the file: it was not finite
     std::optional<double> tokens_per_s;
     std::optional<double> val_loss;  // where the run evaluated
+    std::optional<double> mfu;
 };
 
 struct RunMetrics {
     std::string name;                           // of the run's folder
     std::vector<MetricsRecord> records;         // by ascending step
     std::map<std::string, std::string> config;  // dotted key -> value, as in config.json
+    // Of the model; not known where config.json is another version's.
+    std::optional<int64_t> parameters;
+    // The last that the file has: of each validation set where there are several, and the
+    // activations' coefficients by layer.
+    std::map<std::string, double> val_losses;
+    std::map<int64_t, std::vector<double>> coefficients;
 };
 
 // Reads a run's folder. Steps that a resumed run did again count as it did them last. A last line
 // that was torn by a kill is skipped with a warning. Missing file: exit 66; malformed line or no
 // line at all: exit 65 with file:line.
-RunMetrics read_run(const std::filesystem::path& run_folder);
+RunMetrics read_run(const std::filesystem::path& run_folder, const ActivationCatalog& catalog);
 
 }  // namespace polytrain

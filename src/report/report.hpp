@@ -8,13 +8,14 @@
 
 namespace polytrain {
 
-// One self-contained HTML page about the runs: loss curves over tokens, final figures, and the
-// config keys in which the runs differ. No scripts, nothing from elsewhere.
+// One self-contained HTML page about the runs: final figures, loss curves over tokens, the config
+// keys in which the runs differ, and the coefficients that their activations learned. No scripts,
+// nothing from elsewhere.
 std::string report_html(const std::vector<RunMetrics>& runs);
 
 // Reads the runs' folders and writes the page to `out`, in place of an older one. Errors as
 // read_run()'s; not writable: exit 73.
 void write_report(const std::vector<std::filesystem::path>& run_folders,
-                  const std::filesystem::path& out);
+                  const ActivationCatalog& catalog, const std::filesystem::path& out);
 
 }  // namespace polytrain

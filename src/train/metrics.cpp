@@ -1,5 +1,6 @@
 #include "train/metrics.hpp"
 
+#include <cerrno>
 #include <nlohmann/json.hpp>
 #include <sstream>
 
@@ -23,6 +24,13 @@ std::string kept_lines(const std::string& text, int64_t last_step) {
     return kept;
 }
 
+// Leaves these alone in the file, where there is one.
+const std::filesystem::path& keep_lines(const std::filesystem::path& path, int64_t last_step) {
+    if (std::filesystem::exists(path))
+        write_file_atomic(path, kept_lines(read_file(path), last_step));
+    return path;
+}
+
 }  // namespace
 
 std::optional<double> StepMetrics::val_loss() const {
@@ -32,30 +40,23 @@ std::optional<double> StepMetrics::val_loss() const {
     return sum / static_cast<double>(validation.size());
 }
 
-MetricsFile::MetricsFile(std::filesystem::path path, int64_t last_step) : path_(std::move(path)) {
-    if (std::filesystem::exists(path_))
-        write_file_atomic(path_, kept_lines(read_file(path_), last_step));
-    out_.open(path_, std::ios::app);
-    if (!out_) fail(ExitCode::kCannotWrite, "{}: cannot open for writing", path_.string());
-}
+MetricsFile::MetricsFile(std::filesystem::path path, int64_t last_step)
+    : path_(std::move(path)), out_(keep_lines(path_, last_step)) {}
 
 void MetricsFile::append(const StepMetrics& metrics) {
-    nlohmann::ordered_json line{{"step", metrics.step},
-                                {"tokens", metrics.tokens},
-                                {"loss", metrics.loss},
-                                {"grad_norm", metrics.grad_norm},
-                                {"lr", metrics.lr},
-                                {"tokens_per_s", metrics.tokens_per_s},
-                                {"data_wait_s", metrics.data_wait_s}};
+    nlohmann::ordered_json line{{"step", metrics.step}, {"tokens", metrics.tokens},
+                                {"loss", metrics.loss}, {"grad_norm", metrics.grad_norm},
+                                {"lr", metrics.lr},     {"tokens_per_s", metrics.tokens_per_s},
+                                {"mfu", metrics.mfu},   {"data_wait_s", metrics.data_wait_s}};
+    if (metrics.z_loss) line["z_loss"] = *metrics.z_loss;
     if (metrics.skipped) line["skipped"] = true;
     if (metrics.filtered_sequences) line["filtered_sequences"] = *metrics.filtered_sequences;
     if (const auto val_loss = metrics.val_loss()) line["val_loss"] = *val_loss;
     if (metrics.validation.size() > 1) line["val_losses"] = metrics.validation;
-    out_ << line.dump() << '\n' << std::flush;
-    if (!out_ && !warned_) {
-        log::warn("{}: cannot write; training goes on without metrics", path_.string());
-        warned_ = true;
-    }
+    for (const auto& [name, values] : metrics.coefficients) line["coefficients"][name] = values;
+    if (!out_.append(line.dump() + "\n") && !std::exchange(warned_, true))
+        log::warn("{}: cannot write: {}; training goes on, lines are lost", path_.string(),
+                  errno_text(errno));
 }
 
 }  // namespace polytrain

@@ -1,28 +1,35 @@
 #pragma once
-// metrics.jsonl: one JSON object a step. A line that can't be written costs the line, never the
-// run.
+// metrics.jsonl: one JSON object a step (docs/metrics.md). A line that can't be written costs the
+// line, never the run.
 
 #include <cstdint>
 #include <filesystem>
-#include <fstream>
 #include <map>
 #include <optional>
 #include <string>
+#include <utility>
+#include <vector>
+
+#include "core/append_file.hpp"
 
 namespace polytrain {
 
 struct StepMetrics {
-    int64_t step = 0;    // from 1
-    int64_t tokens = 0;  // trained on so far
-    double loss = 0;     // mean over the step's scored tokens, nats
+    int64_t step = 0;              // from 1
+    int64_t tokens = 0;            // trained on so far
+    double loss = 0;               // mean over the step's scored tokens, nats
+    std::optional<double> z_loss;  // the same of the weighted z-loss, where model.z_loss is on
     double grad_norm = 0;
     double lr = 0;
     double tokens_per_s = 0;
+    double mfu = 0;          // model FLOP/s as a share of what products alone reach on this machine
     double data_wait_s = 0;  // of the step's time, what it waited for its batches
     bool skipped = false;    // by train.spike_guard
     std::optional<int64_t> filtered_sequences;  // by data.repetition_filter, where it is on
     // By name of the validation set; empty when the step was not followed by an evaluation.
     std::map<std::string, double> validation;
+    // Of every activation, by the parameter's name, in the model's order; empty like `validation`.
+    std::vector<std::pair<std::string, std::vector<double>>> coefficients;
 
     // The mean over the sets.
     std::optional<double> val_loss() const;
@@ -37,7 +44,7 @@ class MetricsFile {
 
   private:
     std::filesystem::path path_;
-    std::ofstream out_;
+    AppendFile out_;
     bool warned_ = false;
 };
 

@@ -236,19 +236,40 @@ double TrainingSession::loss_sum(const HostBatch& batch) const {
     return plan_.model->forward(pass()).cross_entropy;
 }
 
+std::vector<std::pair<std::string, std::vector<double>>> TrainingSession::coefficients() const {
+    std::vector<std::pair<std::string, std::vector<double>>> all;
+    for (const Parameter* parameter : plan_.model->parameters()) {
+        if (parameter->decay != DecayClass::kCoefficient) continue;
+        const Tensor value = arena_[parameter->value];
+        std::vector<float> host(static_cast<size_t>(value.elements()));
+        PT_CHECK(value.dtype == DType::kF32, "coefficients of type {}", name_of(value.dtype));
+        stream_.download(host.data(), value, value.bytes());
+        all.emplace_back(parameter->name, std::vector<double>(host.begin(), host.end()));
+    }
+    return all;
+}
+
 InferenceSession::InferenceSession(const RunConfig& config, Backend& backend, const OpTable& ops,
-                                   const Checkpoint& checkpoint)
+                                   const Checkpoint& checkpoint, int64_t batch)
     : ops_(ops),
+      batch_(batch),
       context_(config.model.context),
       vocab_size_(config.model.vocab_size),
       model_(config.model, ops.activations()),
       stream_(backend) {
     MemoryPlan memory;
-    model_.plan({memory, ops, 1, context_, storage_type(config), false});
+    model_.plan({memory, ops, batch_, context_, storage_type(config), false});
     logits_1V_ = memory.add("logits_1V", {1, vocab_size_}, DType::kF32, Life::kData);
     arena_ = std::make_unique<Arena>(backend, memory);
     load_weights(checkpoint, model_, pass());
     model_.prepare(pass());
+}
+
+double InferenceSession::loss_sum(const HostBatch& batch) const {
+    stream_.upload(model_.ids(pass()), batch.ids.data(), batch.ids.size() * sizeof(int32_t));
+    stream_.upload(model_.targets(pass()), batch.targets.data(),
+                   batch.targets.size() * sizeof(int32_t));
+    return model_.forward(pass()).cross_entropy;
 }
 
 std::vector<float> InferenceSession::logits_after(const std::vector<int32_t>& ids) const {
@@ -256,7 +277,7 @@ std::vector<float> InferenceSession::logits_after(const std::vector<int32_t>& id
              ids.size(), context_);
     // Attention is causal: what follows the last id changes nothing before it.
     std::vector<int32_t> padded = ids;
-    padded.resize(static_cast<size_t>(context_));
+    padded.resize(static_cast<size_t>(batch_ * context_));
     stream_.upload(model_.ids(pass()), padded.data(), padded.size() * sizeof(int32_t));
     const int64_t last = static_cast<int64_t>(ids.size()) - 1;
     pass().run(Convert{model_.logits_after(pass(), last), (*arena_)[logits_1V_]});

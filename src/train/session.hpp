@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "checkpoint/checkpoint.hpp"
@@ -66,6 +67,9 @@ class TrainingSession {
     // The sum over scored tokens of their losses; parameters and gradients stay as they are.
     double loss_sum(const HostBatch& batch) const;
 
+    // The activations' learned numbers, by parameter, in the model's order.
+    std::vector<std::pair<std::string, std::vector<double>>> coefficients() const;
+
   private:
     Pass pass() const { return {ops_, arena_, stream_}; }
     void upload(const HostBatch& batch) const;
@@ -83,20 +87,22 @@ class TrainingSession {
     std::string bad_activation_;  // the first of this step
 };
 
-// One sequence at a time, for sampling.
+// For sampling, one sequence at a time, and for evaluation, `batch` sequences.
 class InferenceSession {
   public:
     InferenceSession(const RunConfig& config, Backend& backend, const OpTable& ops,
-                     const Checkpoint& checkpoint);
+                     const Checkpoint& checkpoint, int64_t batch = 1);
 
     // The logits that follow `ids`, of which there are 1 to `context`.
     std::vector<float> logits_after(const std::vector<int32_t>& ids) const;
+    // The sum over a whole batch's scored tokens of their losses.
+    double loss_sum(const HostBatch& batch) const;
 
   private:
     Pass pass() const { return {ops_, *arena_, stream_}; }
 
     const OpTable& ops_;
-    int64_t context_, vocab_size_;
+    int64_t batch_, context_, vocab_size_;
     Transformer model_;
     std::unique_ptr<Arena> arena_;
     Stream stream_;

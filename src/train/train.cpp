@@ -18,11 +18,13 @@
 #include "optim/schedule.hpp"
 #include "train/deadline.hpp"
 #include "train/metrics.hpp"
+#include "train/peak.hpp"
 #include "train/progress.hpp"
 #include "train/run_folder.hpp"
 #include "train/session.hpp"
 #include "train/spike_guard.hpp"
 #include "train/stop_signals.hpp"
+#include "train/tensorboard.hpp"
 #include "train/validation.hpp"
 
 namespace polytrain {
@@ -59,15 +61,17 @@ class Run {
             session_.initialise(config.seed);
         begin_run(options.run_folder, opened.passed_over, state_.config_json, tokenizer_text);
         resumed_step_ = state_.step;
+        measure(backend, ops);
         start_reading();
         describe();
     }
 
     TrainResult run() {
         MetricsFile metrics_file(options_.run_folder / "metrics.jsonl", state_.step);
+        std::optional<TensorBoard> tensorboard;
+        if (config_.train.tensorboard)
+            tensorboard.emplace(options_.run_folder / "tensorboard", state_.step);
         Progress progress(last_step_, config_.train.log_every);
-        const int64_t first = state_.step;
-        const Stopwatch watch;
         for (bool complete = reached_goal(); !complete;) {
             stop_if_asked();
             StepMetrics metrics = step();
@@ -76,9 +80,11 @@ class Run {
             complete = reached_goal() || (time_is_up && last_step_ == 0);
             const bool evaluated =
                 (!complete && !every(config_.train.eval_every)) || evaluate(metrics);
+            if (!metrics.validation.empty() || complete)
+                metrics.coefficients = session_.coefficients();
             metrics_file.append(metrics);
-            progress.show(metrics,
-                          seconds_left(watch.seconds() / static_cast<double>(state_.step - first)));
+            if (tensorboard) tensorboard->append(metrics);
+            progress.show(metrics, deadline_.exists() ? deadline_.left() : -1);
             allow_failure([&] { saver_.check(); });
             if (complete && evaluated) {
                 save_last();
@@ -145,12 +151,20 @@ class Run {
         prefetcher_.emplace(count * config_.model.context, kBatchesAhead, fill);
     }
 
+    // What the speed of the steps is told as a share of.
+    void measure(Backend& backend, const OpTable& ops) {
+        flops_per_token_ = flops_per_token(config_.model, session_.model().parameters());
+        const auto step_tokens = static_cast<double>(config_.train.batch * config_.model.context);
+        peak_ = measure_peak(backend, ops, storage_type(config_), flops_per_token_ * step_tokens);
+    }
+
     void describe() const {
-        const auto& parameters = session_.model().parameters();
-        const ParameterCount count = count_parameters(parameters);
-        log::info("{} parameters, {} activation coefficients, {:.3g} FLOPs per token; memory:\n{}",
-                  count.parameters, count.coefficients, flops_per_token(config_.model, parameters),
-                  session_.memory().table());
+        const ParameterCount count = count_parameters(session_.model().parameters());
+        log::info(
+            "{} parameters, {} activation coefficients, {:.3g} FLOPs per token; matrix products "
+            "reach {:.3g} FLOP/s; memory:\n{}",
+            count.parameters, count.coefficients, flops_per_token_, peak_,
+            session_.memory().table());
     }
 
     bool every(int64_t steps) const { return steps > 0 && state_.step % steps == 0; }
@@ -163,13 +177,6 @@ class Run {
             last_step_ == 0 ||
             (config_.train.eval_every > 0 && (state_.step + 1) % config_.train.eval_every == 0);
         return deadline_.is_near(evaluates, saver_.busy() ? 2 : 1);
-    }
-
-    double seconds_left(double per_step) const {
-        double left = last_step_ > 0 ? per_step * static_cast<double>(last_step_ - state_.step)
-                                     : std::numeric_limits<double>::infinity();
-        if (deadline_.exists()) left = std::min(left, deadline_.left());
-        return std::isfinite(left) ? left : -1;
     }
 
     // Ends a launch that is to be resumed, with all it did on the disk.
@@ -212,9 +219,11 @@ class Run {
         metrics.tokens = state_.tokens;
         metrics.loss = result.loss;
         metrics.grad_norm = result.grad_norm;
+        if (config_.model.z_loss > 0) metrics.z_loss = result.z_loss;
         const double seconds = step_watch.seconds();
         deadline_.step_took(seconds);
         metrics.tokens_per_s = static_cast<double>(tokens) / seconds;
+        metrics.mfu = flops_per_token_ * metrics.tokens_per_s / peak_;
         return metrics;
     }
 
@@ -274,6 +283,7 @@ class Run {
     Validation validation_;
     SpikeGuard guard_;
     TrainState state_;
+    double flops_per_token_ = 0, peak_ = 0;
     int64_t resumed_step_ = 0;
     double snapshot_seconds_ = 0;
     BackgroundSaver saver_;                 // after the session, whose snapshot it writes

@@ -1,6 +1,7 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
+#include "core/utf8.hpp"
 #include "support/catch.hpp"
 #include "support/run_program.hpp"
 #include "support/temp_folder.hpp"
@@ -77,12 +78,63 @@ TEST_CASE("program: prepare, plan, train, resume, sample") {
     CHECK_THAT(resumed.err, ContainsSubstring("train.steps: 4 -> 6"));
     CHECK_THAT(resumed.out, ContainsSubstring("step 6, 384 tokens"));
 
-    const ProgramResult sample =
-        run_program("sample " + run + " --prompt 'the ' --tokens 20 --seed 3");
-    CHECK(sample.exit_code == 0);
-    CHECK(sample.out.starts_with("the "));
-    CHECK(sample.out.size() == 4 + 20 + 1);
-    CHECK(sample.out == run_program("sample " + run + " --prompt 'the ' --tokens 20 --seed 3").out);
+    const std::string sample = "sample " + run + " --prompt 'the ' --tokens 20 ";
+    const ProgramResult drawn = run_program(sample + "--seed 3");
+    CHECK(drawn.exit_code == 0);
+    CHECK(drawn.out.starts_with("the "));
+    // Bytes that make no character are written as one.
+    CHECK(polytrain::valid_utf8_prefix(drawn.out) == drawn.out.size());
+    CHECK(drawn.out == run_program(sample + "--seed 3").out);
+    CHECK(drawn.out != run_program(sample + "--seed 4").out);
+    const std::string likeliest = run_program(sample + "--temperature 0").out;
+    CHECK(likeliest == run_program(sample + "--seed 5 --top-k 1").out);
+    CHECK(likeliest == run_program(sample + "--seed 6 --top-p 0").out);
+    CHECK(run_program(sample + "--top-p 1.5").exit_code == 2);
+    CHECK(run_program(sample + "--top-k -1").exit_code == 2);
+}
+
+TEST_CASE("program: eval of a run, and of a checkpoint, over text and tokens") {
+    const Project project;
+    REQUIRE(project.prepare().exit_code == 0);
+    const std::filesystem::path run = project.folder / "run";
+    REQUIRE(run_program("train " + quoted(project.config) + " --out " + quoted(run) +
+                        " --set train.eval_sequences=0")
+                .exit_code == 0);
+    const auto eval = [&](const std::filesystem::path& model, const std::string& arguments) {
+        return run_program("eval " + quoted(model) + " --data " + arguments);
+    };
+    const std::string held_out = quoted(project.folder.path() / "tokens/validation.bin");
+    const auto json = nlohmann::json::parse(eval(run, held_out + " --json").out);
+    CHECK(json["step"] == 4);
+    CHECK(json["scored"] == json["tokens"].get<int64_t>() - 1);
+    CHECK(json["bytes"] == json["tokens"]);
+    std::ifstream metrics(run / "metrics.jsonl");
+    std::string line;
+    while (std::getline(metrics, line) && line.find("val_loss") == std::string::npos) {
+    }
+    // The trainer leaves out a last window that isn't whole.
+    CHECK(json["loss"].get<double>() ==
+          Approx(nlohmann::json::parse(line)["val_loss"].get<double>()).epsilon(0.01));
+
+    const ProgramResult text =
+        eval(run / "checkpoints/step-4", quoted(project.folder / "text.txt"));
+    INFO(text.err);
+    CHECK(text.exit_code == 0);
+    CHECK_THAT(text.out, ContainsSubstring("nats per token"));
+    CHECK_THAT(text.out, ContainsSubstring("bits per byte"));
+    CHECK(text.out == eval(run, quoted(project.folder / "text.txt") + " --threads 1").out);
+
+    CHECK(eval(run, quoted(project.folder / "none.txt")).exit_code == 66);
+    CHECK(eval(project.folder.path(), held_out).exit_code == 66);
+    CHECK(eval(run, held_out + " --format llmc").exit_code == 65);
+    write(project.folder / "other.json", R"({"version": "1.0", "pre_tokenizer": null,
+        "model": {"type": "BPE", "vocab": {"t": 0, "h": 1}, "merges": []}})");
+    REQUIRE(run_program("prepare --tokenizer " + quoted(project.folder / "other.json") + " --out " +
+                        quoted(project.folder / "other") + " " +
+                        quoted(project.folder / "text.txt"))
+                .exit_code == 0);
+    CHECK(eval(run, quoted(project.folder.path() / "other/validation.bin")).exit_code == 78);
+    CHECK(run_program("eval " + quoted(run)).exit_code == 2);
 }
 
 TEST_CASE("program: threads come from the config, else from OMP_NUM_THREADS") {

@@ -1,3 +1,5 @@
+#include "kernels/reference/register.hpp"
+#include "ops/op_table.hpp"
 #include "report/metrics.hpp"
 #include "support/catch.hpp"
 #include "support/damage.hpp"
@@ -11,10 +13,17 @@ namespace {
 
 struct Fixture {
     TempFolder run;
-    Fixture() { spit(run / "config.json", "{}"); }
+    OpTable ops;
+    Fixture() {
+        register_reference_ops(ops);
+        spit(run / "config.json", "{}");
+    }
     RunMetrics read(const std::string& metrics) {
         spit(run / "metrics.jsonl", metrics);
-        return read_run(run.path());
+        return read_again(run.path());
+    }
+    RunMetrics read_again(const std::filesystem::path& folder) {
+        return read_run(folder, ops.activations());
     }
     void refused(const std::string& metrics, const std::string& why) {
         const Thrown thrown = thrown_by([&] { read(metrics); });
@@ -43,7 +52,7 @@ TEST_CASE_METHOD(Fixture, "metrics: known keys are read, others left, missing on
     CHECK(!metrics.records[1].tokens_per_s);
     CHECK(!metrics.records[1].val_loss);
     CHECK(metrics.name == run.path().filename());
-    CHECK(read_run(run.path() / "").name == run.path().filename());
+    CHECK(read_again(run.path() / "").name == run.path().filename());
 }
 
 TEST_CASE_METHOD(Fixture,
@@ -54,6 +63,12 @@ TEST_CASE_METHOD(Fixture,
     refused(kLine + "\n" + kLine, "metrics.jsonl:2: ");
     refused("[1]\n", "metrics.jsonl:1: ");
     refused("{\"step\":1,\"tokens\":2}\n", "loss");
+    refused(R"({"step":1,"tokens":2,"loss":1,"coefficients":[1]})"
+            "\n",
+            "metrics.jsonl:1: ");
+    refused(R"({"step":1,"tokens":2,"loss":1,"coefficients":{"layers.0.x":["a"]}})"
+            "\n",
+            "metrics.jsonl:1: ");
     refused("{\"step\":1,\"tokens\":2,\"loss\":\"x\"}\n", "metrics.jsonl:1: ");
     refused("{\"step\":-1,\"tokens\":2,\"loss\":1}\n", "\"step\" is -1");
     refused("{\"step\":1,\"tokens\":2.5,\"loss\":1}\n", "\"tokens\" is 2.5");
@@ -81,11 +96,35 @@ TEST_CASE_METHOD(Fixture, "metrics: the config is read as dotted keys") {
     refused(kLine, "config.json");
 }
 
+TEST_CASE_METHOD(Fixture, "metrics: the last coefficients and validation sets, by layer and name") {
+    const RunMetrics metrics = read(
+        R"({"step":1,"tokens":1,"loss":1,"mfu":0.5,"coefficients":{"layers.7.f.coefficients":[9]}})"
+        "\n"
+        R"({"step":2,"tokens":2,"loss":1,"val_losses":{"b":2,"a":1},"coefficients":{)"
+        R"("layers.0.f.coefficients":[1,2.5],"layers.10.f.coefficients":[3,4],"head.a":[5]}})"
+        "\n"
+        R"({"step":3,"tokens":3,"loss":null})"
+        "\n");
+    CHECK(metrics.coefficients ==
+          std::map<int64_t, std::vector<double>>{{0, {1, 2.5}}, {10, {3, 4}}});
+    CHECK(metrics.val_losses == std::map<std::string, double>{{"a", 1}, {"b", 2}});
+    CHECK(metrics.records[0].mfu == 0.5);
+    CHECK(!metrics.records[1].mfu);
+    CHECK(!metrics.records[2].loss);
+}
+
+TEST_CASE_METHOD(Fixture, "metrics: parameters are counted where the config can be read") {
+    CHECK(!read(kLine).parameters);
+    spit(run / "config.json", R"({"model":{"d_model":8,"layers":1,"heads":2,"vocab_size":11,
+        "feed_forward":{"hidden":12}},"data":{"synthetic":true},"train":{"steps":1}})");
+    CHECK(read(kLine).parameters == 2 * 11 * 8 + 4 * 8 * 8 + 2 * 8 * 12 + 3 * 8);
+}
+
 TEST_CASE_METHOD(Fixture, "metrics: missing files are named") {
-    CHECK(thrown_by([&] { read_run(run.path()); }).says("metrics.jsonl"));
+    CHECK(thrown_by([&] { read_again(run.path()); }).says("metrics.jsonl"));
     spit(run / "metrics.jsonl", kLine);
     std::filesystem::remove(run / "config.json");
-    const Thrown thrown = thrown_by([&] { read_run(run.path()); });
+    const Thrown thrown = thrown_by([&] { read_again(run.path()); });
     CHECK(thrown.code == ExitCode::kInputMissing);
     CHECK(thrown.says("config.json"));
 }

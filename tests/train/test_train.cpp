@@ -3,7 +3,6 @@
 #include "data/loader.hpp"
 #include "optim/schedule.hpp"
 #include "support/thrown.hpp"
-#include "train/progress.hpp"
 #include "train/tiny_run.hpp"
 
 using namespace polytrain;
@@ -156,10 +155,4 @@ TEST_CASE("training: a used run folder, another model, another seed and other da
     other = config;
     other.train.steps = 4;  // allowed: the run gets longer
     CHECK(train_with(other, folder / "run", 2, true).step == 4);
-}
-
-TEST_CASE("progress: durations") {
-    CHECK(duration_text(45.4) == "45s");
-    CHECK(duration_text(200) == "3m20s");
-    CHECK(duration_text(3720) == "1h02m");
 }

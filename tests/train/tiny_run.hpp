@@ -48,6 +48,7 @@ inline std::vector<nlohmann::json> metrics_of(const std::filesystem::path& folde
         lines.push_back(nlohmann::json::parse(line));
         lines.back().erase("tokens_per_s");
         lines.back().erase("data_wait_s");
+        lines.back().erase("mfu");
     }
     return lines;
 }

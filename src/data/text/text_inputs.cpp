@@ -98,6 +98,11 @@ class Finder {
 
 }  // namespace
 
+bool is_text_input(const fs::path& path) {
+    std::error_code ignored;
+    return fs::is_directory(path, ignored) || recognise(path).has_value();
+}
+
 TextInputs find_text_inputs(const std::vector<fs::path>& paths) {
     if (paths.empty()) fail(ExitCode::kUsage, "no input files are given");
     Finder finder;

@@ -27,6 +27,9 @@ struct TextInputs {
     int64_t skipped = 0;           // files in folders that have another extension
 };
 
+// Whether this is a folder or has an extension from above.
+bool is_text_input(const std::filesystem::path& path);
+
 // The files at `paths`: each itself, or for a folder all in it and below that have an extension
 // from above, in the byte order of their paths. Missing, or a folder with none: exit 66; a file of
 // another extension, one found twice, or no path at all: exit 2.

@@ -1,0 +1,29 @@
+#include "core/crc32c.hpp"
+
+#include <array>
+
+namespace polytrain {
+namespace {
+
+// Of each byte value alone; the polynomial's bits are reversed.
+constexpr std::array<uint32_t, 256> kTable = [] {
+    constexpr uint32_t kPolynomial = 0x82f63b78;
+    std::array<uint32_t, 256> table{};
+    for (uint32_t byte = 0; byte < 256; ++byte) {
+        uint32_t crc = byte;
+        for (int bit = 0; bit < 8; ++bit) crc = (crc >> 1) ^ ((crc & 1) != 0 ? kPolynomial : 0);
+        table[byte] = crc;
+    }
+    return table;
+}();
+
+}  // namespace
+
+uint32_t crc32c(std::string_view bytes) {
+    uint32_t crc = ~uint32_t{0};
+    for (const char c : bytes)
+        crc = (crc >> 8) ^ kTable[(crc ^ static_cast<unsigned char>(c)) & 0xff];
+    return ~crc;
+}
+
+}  // namespace polytrain
