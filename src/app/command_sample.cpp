@@ -10,7 +10,7 @@
 #include "core/error.hpp"
 #include "generate/sample.hpp"
 #include "generate/text_stream.hpp"
-#include "train/session.hpp"
+#include "train/decoder.hpp"
 
 namespace polytrain {
 namespace {
@@ -39,13 +39,13 @@ void run(const Arguments& arguments) {
     const Tokenizer& tokenizer = trained.tokenizer.get();
     std::vector<int32_t> prompt = encode_prompt(tokenizer, arguments.prompt);
     const auto runtime = make_runtime(config);
-    const InferenceSession session(config, *runtime->backend, runtime->ops, trained.checkpoint);
+    Decoder decoder(config, *runtime->backend, runtime->ops, trained.checkpoint);
     print(arguments.prompt);
     TextStream text(tokenizer, prompt);
     generate(
         std::move(prompt), config.model.context, arguments.options,
         [&](const std::vector<int32_t>& ids) {
-            std::vector<float> logits = session.logits_after(ids);
+            std::vector<float> logits = decoder.logits_after(ids);
             // A vocabulary may be padded past the tokenizer's.
             logits.resize(std::min(logits.size(), static_cast<size_t>(tokenizer.vocab_size())));
             return logits;

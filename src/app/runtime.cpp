@@ -4,14 +4,24 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "core/log.hpp"
 #include "core/thread_pool.hpp"
 #include "kernels/cpu/backend.hpp"
 #include "kernels/reference/register.hpp"
+#include "ops/linear.hpp"
 
 namespace polytrain {
 namespace {
 
 constexpr int kMostThreads = 4096;  // as the config's `threads`
+
+void warn_of_slow_products(const OpTable& ops) {
+    const Tensor matrix{nullptr, {64, 64}, DType::kBf16, {}};
+    if (ops.choice(LinearForward{matrix, matrix, matrix, {}}) == "reference")
+        log::warn(
+            "precision: bf16 products run by the reference kernels here, which are very slow: "
+            "oneDNN has them on processors with AVX-512 alone. f32 is the faster choice");
+}
 
 }  // namespace
 
@@ -35,6 +45,7 @@ std::unique_ptr<Runtime> make_runtime(const RunConfig& config) {
     runtime->backend->register_ops(runtime->ops);
     for (const auto& [op, implementation] : config.ops_force)
         runtime->ops.force(op, implementation);
+    if (config.precision == "bf16") warn_of_slow_products(runtime->ops);
     return runtime;
 }
 

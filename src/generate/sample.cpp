@@ -78,7 +78,8 @@ void generate(std::vector<int32_t> prompt, int64_t context, const SampleOptions&
     std::vector<int32_t> ids = std::move(prompt);
     for (int64_t i = 0; i < options.tokens; ++i) {
         const auto length = static_cast<int64_t>(ids.size());
-        if (length > context) ids.erase(ids.begin(), ids.begin() + (length - context));
+        const int64_t keep = i == 0 ? context : std::max<int64_t>(1, context / 2);
+        if (length > context) ids.erase(ids.begin(), ids.begin() + (length - keep));
         const auto words = philox(key, static_cast<uint64_t>(i));
         ids.push_back(draw_token(logits_after(ids), options, uniform_from(words[0], words[1])));
         emit(ids.back());

@@ -54,6 +54,12 @@ class OpTable {
         trace(Op::kName, chosen.name, shapes_of(op), watch.seconds());
     }
 
+    // The name of the implementation that run() of this op takes (its tensors need no memory).
+    template <class Op>
+    const std::string& choice(const Op& op) const {
+        return choose(Op::kName, &op).name;
+    }
+
     // Bytes of scratch that run() of this op needs (its tensors need shapes, but no memory).
     template <class Op>
     size_t scratch_bytes(const Op& op) const {
