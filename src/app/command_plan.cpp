@@ -26,6 +26,7 @@ nlohmann::ordered_json as_json(const RunConfig& config, const TrainingPlan& plan
     const ParameterCount count = count_parameters(parameters);
     nlohmann::ordered_json bytes, tensors = nlohmann::json::array();
     for (Life life : kLives) bytes[std::string(name_of(life))] = plan.memory.bytes(life);
+    bytes["scratch_of_libraries"] = plan.memory.op_scratch_bytes();
     bytes["total"] = plan.memory.total_bytes();
     for (const MemoryPlan::Entry& entry : plan.memory.entries()) {
         nlohmann::json shape = nlohmann::json::array();

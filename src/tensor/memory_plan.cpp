@@ -65,6 +65,14 @@ size_t MemoryPlan::total_bytes() const {
     return fixed_bytes_ + scratch_peak_ + bytes(Life::kSnapshot);
 }
 
+size_t MemoryPlan::op_scratch_bytes() const {
+    size_t most = 0;
+    for (const Entry& entry : entries_)
+        if (entry.life == Life::kScratch && entry.dtype == DType::kU8)
+            most = std::max(most, aligned(entry.bytes()));
+    return most;
+}
+
 std::string MemoryPlan::table() const {
     std::string text = fmt::format("{:<12}{:>12}   largest tensor\n", "life", "MiB");
     for (Life life : kLives) {
@@ -75,6 +83,9 @@ std::string MemoryPlan::table() const {
         if (largest == nullptr) continue;
         text += fmt::format("{:<12}{:>12.2f}   {} {} {}\n", name_of(life), mib(bytes(life)),
                             largest->name, name_of(largest->dtype), largest->shape.text());
+        if (life == Life::kScratch)
+            text += fmt::format("{:<12}{:>12.2f}   of it for kernels and libraries\n", "",
+                                mib(op_scratch_bytes()));
     }
     return text + fmt::format("{:<12}{:>12.2f}\n", "total", mib(total_bytes()));
 }

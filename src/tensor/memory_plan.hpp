@@ -59,6 +59,9 @@ class MemoryPlan {
     // Bytes of one life, each tensor rounded up to the alignment; for scratch the highest stack.
     size_t bytes(Life life) const;
     size_t total_bytes() const;
+    // Of the scratch, what kernels and libraries work in: the largest that any op asks for. It is
+    // planned as bytes without a type.
+    size_t op_scratch_bytes() const;
     // A table of bytes by life, one line each, and the largest tensors of each.
     std::string table() const;
 

@@ -31,6 +31,18 @@ TEST_CASE("memory plan: scratch is a stack, all else keeps its bytes") {
     CHECK_FALSE(arena[TensorId{}].present());
 }
 
+TEST_CASE("memory plan: what libraries work in is a row of the table") {
+    MemoryPlan plan;
+    {
+        const MemoryPlan::Scope scope(plan);
+        plan.add("rows", {1024, 1024}, DType::kF32, Life::kScratch);
+        plan.add("product.scratch", {int64_t{3} << 20}, DType::kU8, Life::kScratch);
+    }
+    CHECK(plan.op_scratch_bytes() == size_t{3} << 20);
+    CHECK(plan.bytes(Life::kScratch) == size_t{7} << 20);
+    CHECK_THAT(plan.table(), ContainsSubstring("3.00   of it for kernels and libraries"));
+}
+
 TEST_CASE("memory plan: out of memory names the plan") {
     MemoryPlan plan;
     plan.add("huge", {int64_t{1} << 46}, DType::kF32, Life::kSaved);

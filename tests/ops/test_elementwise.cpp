@@ -87,8 +87,8 @@ TEST_CASE("convert: between f32 and bf16 to nearest even, NaN and infinity kept"
             x[3] = std::bit_cast<float>(0x3f808000u);  // a tie: to even, down
             x[4] = std::bit_cast<float>(0x3f818000u);  // a tie: to even, up
             x[5] = std::numeric_limits<double>::infinity();
-            x[6] = std::numeric_limits<double>::quiet_NaN();
-            x[7] = std::bit_cast<float>(0x7f7fffffu);  // rounds to infinity
+            x[6] = std::bit_cast<double>(0x7fffffffffffffffu);  // a NaN that rounding would end
+            x[7] = std::bit_cast<float>(0x7f7fffffu);           // rounds to infinity
         }
         for (const char* name : {"cpu", "reference"}) {
             Machine machine;
