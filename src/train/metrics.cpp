@@ -33,7 +33,7 @@ std::optional<double> StepMetrics::val_loss() const {
 }
 
 MetricsFile::MetricsFile(std::filesystem::path path, int64_t last_step) : path_(std::move(path)) {
-    if (std::filesystem::exists(path_))
+    if (std::filesystem::is_regular_file(path_))
         write_file_atomic(path_, kept_lines(read_file(path_), last_step));
     out_.open(path_, std::ios::app);
     if (!out_) fail(ExitCode::kCannotWrite, "{}: cannot open for writing", path_.string());
