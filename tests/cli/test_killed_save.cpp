@@ -25,6 +25,13 @@ namespace {
 constexpr const char* kCalls[] = {"mkdir",    "openat",   "fallocate", "ftruncate", "write",
                                   "pwrite64", "fsync",    "close",     "rename",    "renameat",
                                   "unlink",   "unlinkat", "rmdir"};
+constexpr const char* kTinyRun = R"({
+        "seed": 5, "threads": 1, "data": {"synthetic": true},
+        "model": {"d_model": 8, "layers": 1, "heads": 1, "context": 8, "vocab_size": 13,
+                  "feed_forward": {"hidden": 8}},
+        "train": {"steps": 6, "batch": 2, "eval_sequences": 2, "checkpoint_every": 2,
+                  "keep_last": 1, "spike_guard": {"grad_z": 1, "window": 3}},
+        "optimizer": {"schedule": {"kind": "constant"}}})";
 constexpr const char* kSaveOnce = "POLYTRAIN_TEST_SAVE_ONCE";
 
 bool has_strace(const fs::path& scratch) {
@@ -107,13 +114,7 @@ TEST_CASE("killed save: at each call there is the old checkpoint or the new one,
 TEST_CASE("killed save: a run killed at each call goes on to the same bits", "[slow]") {
     const TempFolder folder;
     if (!has_strace(folder.path())) return;
-    spit(folder / "run.json", R"({
-        "seed": 5, "threads": 1, "data": {"synthetic": true},
-        "model": {"d_model": 8, "layers": 1, "heads": 1, "context": 8, "vocab_size": 13,
-                  "feed_forward": {"hidden": 8}},
-        "train": {"steps": 6, "batch": 2, "eval_sequences": 2, "checkpoint_every": 2,
-                  "keep_last": 1, "spike_guard": {"grad_z": 1, "window": 3}},
-        "optimizer": {"schedule": {"kind": "constant"}}})");
+    spit(folder / "run.json", kTinyRun);
     const auto train = [&](const fs::path& run, const std::string& more) {
         return "train " + (folder / "run.json").string() + " --out " + run.string() + " " + more;
     };
@@ -142,4 +143,70 @@ TEST_CASE("killed save: a run killed at each call goes on to the same bits", "[s
     }
     WARN(kills << " kills");
     CHECK(kills > 50);
+}
+
+TEST_CASE("failing calls of a save: the exit code of each, and nothing that was saved is lost") {
+    const TempFolder folder;
+    if (!has_strace(folder.path())) return;
+    spit(folder / "run.json", kTinyRun);
+    const auto train = [&](const fs::path& run, const std::string& more) {
+        return "train " + (folder / "run.json").string() + " --out " + run.string() + " " + more;
+    };
+    REQUIRE(run_program(train(folder / "base", "--set train.steps=2")).exit_code == 0);
+    struct Fault {
+        const char *call, *error;
+        int code;
+        const char* says;
+    };
+    const Fault faults[] = {{"fsync", "EIO", 74, "fsync failed: Input/output error"},
+                            {"fsync", "ENOSPC", 73, "fsync failed: No space left on device"},
+                            {"fallocate", "EDQUOT", 73, "Disk quota exceeded"},
+                            {"mkdir", "EROFS", 73, "Read-only file system"},
+                            {"rename", "EACCES", 73, "cannot rename"}};
+    for (const Fault& fault : faults) {
+        int failures = 0;
+        for (int k = 1;; ++k) {
+            INFO(fault.call << " " << fault.error << " " << k);
+            const fs::path run = folder / "run";
+            copy_afresh(folder / "base", run);
+            const std::string command =
+                "strace -f -qq -o /dev/null -e trace=" + std::string(fault.call) +
+                " -e inject=" + fault.call + ":error=" + fault.error +
+                ":when=" + std::to_string(k) + " " POLYTRAIN_PROGRAM " " +
+                train(run, "--resume auto") + " > /dev/null 2> " + (folder / "err").string();
+            const int status = std::system(command.c_str());
+            REQUIRE(WIFEXITED(status));
+            std::vector<PassedOver> passed_over;
+            const auto newest = newest_checkpoint(run, passed_over);
+            REQUIRE(newest.has_value());
+            // What failed was the save's own call or one that hurts nobody (removing an old one).
+            if (WEXITSTATUS(status) == 0) {
+                REQUIRE(newest->state().step == 6);
+                if (slurp(folder / "err").find(fault.says) == std::string::npos) break;
+                continue;
+            }
+            ++failures;
+            REQUIRE(WEXITSTATUS(status) == fault.code);
+            REQUIRE_THAT(slurp(folder / "err"), ContainsSubstring(fault.says));
+        }
+        CHECK(failures > 0);
+    }
+}
+
+TEST_CASE("failing calls of a save: interrupted ones go on; room that can't be reserved is used") {
+    const TempFolder folder;
+    if (!has_strace(folder.path())) return;
+    const std::string own_path = fs::read_symlink("/proc/self/exe");
+    for (const std::string fault : {"write:error=EINTR:when=1+2", "fallocate:error=EINTR:when=1",
+                                    "fallocate:error=EOPNOTSUPP"}) {
+        INFO(fault);
+        const fs::path run = folder / "run";
+        fs::remove_all(run);
+        const std::string command =
+            kSaveOnce + ("=" + run.string()) +
+            " strace -f -qq -o /dev/null -e trace=" + fault.substr(0, fault.find(':')) +
+            " -e inject=" + fault + " " + own_path + " \"[.save_once]\" > /dev/null 2>&1";
+        std::system(command.c_str());
+        CHECK_NOTHROW(Checkpoint::open(checkpoint_folder(run, 2)));
+    }
 }

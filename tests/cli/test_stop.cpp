@@ -173,4 +173,9 @@ TEST_CASE("stop: metrics that can't be written stop nothing and are told once") 
     const size_t first = result.err.find(warning);
     CHECK(first != std::string::npos);
     CHECK(result.err.find(warning, first + 1) == std::string::npos);
+    const std::string run = (endless.folder / "other").string();
+    CHECK(run_program("train " + (endless.folder / "run.json").string() + " --out " + run +
+                      " > /dev/null 2> /dev/full; exit $?; true")
+              .exit_code == 0);
+    CHECK(fs::exists(run + "/checkpoints/step-5/manifest.json"));
 }

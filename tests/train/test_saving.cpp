@@ -45,7 +45,9 @@ TEST_CASE("saving: what killed saves left is removed by a resume, and nothing el
     for (const char* name : {"step-30.tmp-12ab", "step-5.trash-34cd", "step-7.damaged", "mine",
                              "step-tmp-1", "step-030.tmp-1"})
         fs::create_directories(checkpoints / name / "inside");
+    std::ofstream(folder.path() / "run/config.json.tmp-77") << "half";
     train_with(config, folder / "run", 2, true);
+    CHECK_FALSE(fs::exists(folder.path() / "run/config.json.tmp-77"));
     CHECK(names_in_checkpoints(folder / "run") ==
           std::vector<std::string>{"mine", "step-030.tmp-1", "step-10", "step-20", "step-7.damaged",
                                    "step-tmp-1"});
