@@ -2,7 +2,7 @@
 # Installs what PolyTrain is built from: distribution packages only (docs/architecture.md says what
 # each is for). With sudo when not root; without either it prints the line to run.
 # Usage: install_dependencies.sh [--developer] [--fuzz]
-#   --developer   adds the format and lint tools
+#   --developer   adds the format and lint tools, and strace, by which tests kill saves
 #   --fuzz        adds clang, which builds the fuzz targets
 set -euo pipefail
 
@@ -12,7 +12,7 @@ packages=(g++ cmake ninja-build ccache libdnnl-dev libhwy-dev nlohmann-json3-dev
 optional=(bible-kjv) # quickstart's text; it has a text of its own without it
 for argument in "$@"; do
     case $argument in
-        --developer) packages+=(clang-format clang-tidy) ;;
+        --developer) packages+=(clang-format clang-tidy strace) ;;
         # The run-time library has a package of its own on some systems; llvm names lines.
         --fuzz) packages+=(clang) optional+=(libclang-rt-dev llvm) ;;
         *) sed -n '4,6s/^# \{0,1\}//p' "$0"; exit 2 ;;

@@ -20,9 +20,11 @@ struct Arguments {
 };
 
 void run(const Arguments& arguments) {
+    const StopSignals signals;  // before any thread is made
     const RunConfig config =
         load_config(arguments.config, arguments.overrides, activation_catalog());
     TrainOptions options;
+    options.signals = &signals;
     options.resume = arguments.resume == "auto";
     options.run_folder = arguments.out.empty() ? std::filesystem::path("runs") /
                                                      std::filesystem::path(arguments.config).stem()

@@ -5,6 +5,7 @@
 #include <exception>
 #include <new>
 
+#include "app/command_checkpoint.hpp"
 #include "app/command_config.hpp"
 #include "app/command_eval.hpp"
 #include "app/command_plan.hpp"
@@ -32,6 +33,7 @@ int run(int argc, char** argv) {
     add_sample_command(app);
     add_eval_command(app);
     add_report_command(app);
+    add_checkpoint_command(app);
     add_config_command(app, activation_catalog);
     try {
         app.parse(argc, argv);
@@ -45,7 +47,9 @@ int run(int argc, char** argv) {
 
 int main(int argc, char** argv) {
     using polytrain::ExitCode;
-    std::signal(SIGPIPE, SIG_IGN);  // a closed pipe is a write error, not the end of a run
+    // A closed pipe and a file size limit are write errors, not the end of a run.
+    std::signal(SIGPIPE, SIG_IGN);
+    std::signal(SIGXFSZ, SIG_IGN);
     try {
         return run(argc, argv);
     } catch (const polytrain::Error& error) {

@@ -16,7 +16,10 @@ LiveLine::~LiveLine() {
 
 void LiveLine::show(const std::string& text, bool stays) {
     open_ = terminal_ && !stays;
-    fmt::print(stderr, "{}{}{}", terminal_ ? "\r\x1b[K" : "", text, open_ ? "" : "\n");
+    const std::string line =
+        fmt::format("{}{}{}", terminal_ ? "\r\x1b[K" : "", text, open_ ? "" : "\n");
+    // A full disk or a closed terminal must not end the work that this tells of.
+    std::fwrite(line.data(), 1, line.size(), stderr);
     std::fflush(stderr);
 }
 

@@ -11,8 +11,7 @@ namespace polytrain {
 // its construction; `seconds` 0: there is no limit.
 class Deadline {
   public:
-    // `first_save`: how long a save is taken to last before one was timed.
-    Deadline(double seconds, double first_save) : limit_(seconds), save_(first_save) {}
+    explicit Deadline(double seconds) : limit_(seconds) {}
 
     bool exists() const { return limit_ > 0; }
     double elapsed() const { return watch_.seconds(); }
@@ -21,7 +20,7 @@ class Deadline {
 
     void step_took(double seconds);
     void evaluation_took(double seconds) { evaluation_ = seconds; }
-    void save_took(double seconds) { save_ = seconds; }
+    void save_took(double seconds) { save_ = seconds; }  // or, before the first, may take
 
     // Whether the time left may not hold one more step, as long as the longest of the recent ones,
     // with an evaluation where there is one to come, and `saves` saves.
@@ -33,7 +32,7 @@ class Deadline {
     Stopwatch watch_;
     std::array<double, kRecent> steps_{};
     size_t next_ = 0;
-    double evaluation_ = 0, save_;
+    double evaluation_ = 0, save_ = 0;
 };
 
 }  // namespace polytrain

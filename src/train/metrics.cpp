@@ -26,7 +26,7 @@ std::string kept_lines(const std::string& text, int64_t last_step) {
 
 // Leaves these alone in the file, where there is one.
 const std::filesystem::path& keep_lines(const std::filesystem::path& path, int64_t last_step) {
-    if (std::filesystem::exists(path))
+    if (std::filesystem::is_regular_file(path))
         write_file_atomic(path, kept_lines(read_file(path), last_step));
     return path;
 }

@@ -34,6 +34,18 @@ void compare_configs(const Checkpoint& checkpoint, const RunConfig& config,
              checkpoint.folder().string(), refused);
 }
 
+// What killed calls of write_file_atomic() left.
+void remove_unfinished_files(const std::filesystem::path& folder) {
+    for (const auto& entry : std::filesystem::directory_iterator(folder)) {
+        const std::string name = entry.path().filename().string();
+        for (const char* written : {"config.json", "metrics.jsonl", kTokenizerName})
+            if (name.starts_with(std::string(written) + ".tmp-")) {
+                std::filesystem::remove(entry.path());
+                log::info("removed {}", name);
+            }
+    }
+}
+
 }  // namespace
 
 OpenedRun open_run_folder(const std::filesystem::path& folder, bool resume, const RunConfig& config,
@@ -72,6 +84,7 @@ void begin_run(const std::filesystem::path& folder, const std::vector<PassedOver
                const std::string& config_json, const std::string& tokenizer_text) {
     make_folders(folder / "checkpoints");
     for (const std::string& name : remove_leftovers(folder)) log::info("removed {}", name);
+    remove_unfinished_files(folder);
     for (const PassedOver& other : passed_over) {
         if (!step_of(other.name).has_value()) continue;
         const std::filesystem::path from = folder / "checkpoints" / other.name;

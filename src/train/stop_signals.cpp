@@ -1,13 +1,10 @@
 #include "train/stop_signals.hpp"
 
+#include <pthread.h>
 #include <unistd.h>
 
 #include <array>
-#include <atomic>
-#include <csignal>
 #include <utility>
-
-#include "core/error.hpp"
 
 namespace polytrain {
 namespace {
@@ -15,41 +12,45 @@ namespace {
 constexpr std::array<std::pair<int, const char*>, 3> kSignals{
     {{SIGTERM, "SIGTERM"}, {SIGINT, "SIGINT"}, {SIGUSR1, "SIGUSR1"}}};
 
-// A handler can reach nothing but globals.
-std::atomic<int> noted_signal{0};
-std::atomic<bool> installed{false};
-std::array<struct sigaction, kSignals.size()> previous;
-static_assert(std::atomic<int>::is_always_lock_free, "used in a signal handler");
-
-extern "C" void note_signal(int signal) {
-    int none = 0;
-    if (!noted_signal.compare_exchange_strong(none, signal)) ::_exit(128 + signal);
+bool is_ignored(int signal) {
+    struct sigaction action {};
+    return ::sigaction(signal, nullptr, &action) == 0 && action.sa_handler == SIG_IGN;
 }
 
 }  // namespace
 
 StopSignals::StopSignals() {
-    PT_CHECK(!installed.exchange(true), "two runs at a time");
-    noted_signal = 0;
-    struct sigaction action {};
-    action.sa_handler = note_signal;
-    action.sa_flags = SA_RESTART;
-    for (size_t i = 0; i < kSignals.size(); ++i) {
-        ::sigaction(kSignals[i].first, nullptr, &previous[i]);
-        if (previous[i].sa_handler != SIG_IGN) ::sigaction(kSignals[i].first, &action, nullptr);
+    ::sigemptyset(&watched_);
+    for (const auto& [number, name] : kSignals) {
+        if (is_ignored(number)) continue;
+        ::sigaddset(&watched_, number);
+        wake_ = number;
     }
+    ::pthread_sigmask(SIG_BLOCK, &watched_, &before_);
+    if (wake_ != 0) thread_ = std::thread([this] { watch(); });
 }
 
 StopSignals::~StopSignals() {
-    for (size_t i = 0; i < kSignals.size(); ++i)
-        ::sigaction(kSignals[i].first, &previous[i], nullptr);
-    installed = false;
+    if (thread_.joinable()) {
+        stop_ = true;
+        ::pthread_kill(thread_.native_handle(), wake_);
+        thread_.join();
+    }
+    ::pthread_sigmask(SIG_SETMASK, &before_, nullptr);
+}
+
+void StopSignals::watch() {
+    int signal = 0;
+    while (::sigwait(&watched_, &signal) == 0 && !stop_) {
+        int none = 0;
+        if (!noted_.compare_exchange_strong(none, signal)) ::_exit(128 + signal);
+    }
 }
 
 const char* StopSignals::caught() const {
-    const int signal = noted_signal;
+    const int noted = noted_;
     for (const auto& [number, name] : kSignals)
-        if (number == signal) return name;
+        if (number == noted) return name;
     return nullptr;
 }
 

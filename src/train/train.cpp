@@ -23,7 +23,6 @@
 #include "train/run_folder.hpp"
 #include "train/session.hpp"
 #include "train/spike_guard.hpp"
-#include "train/stop_signals.hpp"
 #include "train/tensorboard.hpp"
 #include "train/validation.hpp"
 
@@ -38,6 +37,7 @@ class Run {
     Run(const RunConfig& config, const TrainOptions& options, Backend& backend, const OpTable& ops)
         : config_(config),
           options_(options),
+          deadline_(config.train.seconds),
           last_step_(last_step(config)),
           schedule_(schedule_lengths(config.optimizer.schedule,
                                      config.train.batch * config.model.context, last_step_)),
@@ -45,10 +45,10 @@ class Run {
           loader_(config.data, tokenizer_, config.seed, config.model.context,
                   config.model.vocab_size),
           session_(config, backend, ops),
-          deadline_(config.train.seconds, first_save_seconds(session_.memory())),
           validation_(config, tokenizer_),
           guard_(config.train.spike_guard),
           saver_(options.run_folder, {config.train.keep_last, config.train.keep_every}) {
+        deadline_.save_took(first_save_seconds(session_.memory()));
         const std::string tokenizer_text = check_tokenizer();
         OpenedRun opened =
             open_run_folder(options.run_folder, options.resume, config, ops.activations());
@@ -190,7 +190,10 @@ class Run {
              state_.step, saved);
     }
     void stop_if_asked() {
-        if (const char* signal = signals_.caught()) stop(signal);
+        if (const char* signal = caught_signal()) stop(signal);
+    }
+    const char* caught_signal() const {
+        return options_.signals == nullptr ? nullptr : options_.signals->caught();
     }
 
     StepMetrics step() {
@@ -231,7 +234,7 @@ class Run {
     bool evaluate(StepMetrics& metrics) {
         const Stopwatch watch;
         const auto losses =
-            validation_.losses(session_, state_.step, [&] { return signals_.caught() != nullptr; });
+            validation_.losses(session_, state_.step, [&] { return caught_signal() != nullptr; });
         if (!losses) return false;
         metrics.validation = *losses;
         deadline_.evaluation_took(watch.seconds());
@@ -272,14 +275,13 @@ class Run {
 
     const RunConfig& config_;
     const TrainOptions& options_;
-    const StopSignals signals_;
+    Deadline deadline_;  // counts from here
     int64_t last_step_;
     ScheduleLengths schedule_;
     FileLock lock_;
     DataTokenizer tokenizer_;
     Loader loader_;
     TrainingSession session_;
-    Deadline deadline_;
     Validation validation_;
     SpikeGuard guard_;
     TrainState state_;

@@ -4,6 +4,7 @@
 
 #include "config/run_config.hpp"
 #include "ops/op_table.hpp"
+#include "train/stop_signals.hpp"
 
 namespace polytrain {
 
@@ -12,6 +13,7 @@ struct TrainOptions {
     // Go on from the newest checkpoint that verifies, or start when there is none. Without it a
     // run folder that holds a run is refused (exit 73): nothing is written over.
     bool resume = false;
+    const StopSignals* signals = nullptr;  // asked between steps; absent: no signal is looked at
 };
 
 struct TrainResult {
@@ -25,7 +27,7 @@ struct TrainResult {
 // step (exit 73, 74), unless train.checkpoint_failure allows it.
 //
 // A loss, gradient, validation loss or weight that isn't finite ends the run with exit 76, and what
-// would hold it is not saved. SIGTERM, SIGINT, SIGUSR1, and train.seconds before the run's steps or
+// would hold it is not saved. A signal, and train.seconds before the run's steps or
 // tokens are done, end it after a step with a save and exit 75.
 TrainResult train(const RunConfig& config, const TrainOptions& options, Backend& backend,
                   const OpTable& ops);

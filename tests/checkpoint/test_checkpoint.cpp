@@ -11,6 +11,7 @@
 #include "checkpoint/save.hpp"
 #include "support/catch.hpp"
 #include "support/damage.hpp"
+#include "support/file_size_limit.hpp"
 #include "support/temp_folder.hpp"
 #include "support/thrown.hpp"
 
@@ -65,21 +66,6 @@ struct Fixture {
         CHECK(read == checkpoint->state().step);
         return checkpoint->state().step;
     }
-};
-
-// While it lives, no file of this process grows past `bytes`: EFBIG where SIGXFSZ is ignored, death
-// where it isn't.
-class FileSizeLimit {
-  public:
-    explicit FileSizeLimit(uint64_t bytes) {
-        ::getrlimit(RLIMIT_FSIZE, &before_);
-        const rlimit limit{bytes, before_.rlim_max};
-        ::setrlimit(RLIMIT_FSIZE, &limit);
-    }
-    ~FileSizeLimit() { ::setrlimit(RLIMIT_FSIZE, &before_); }
-
-  private:
-    rlimit before_{};
 };
 
 }  // namespace

@@ -232,6 +232,8 @@ TEST_CASE("program: what is missing or wrong elsewhere has its exit code too") {
     tokens.put('\x01');
     tokens.close();
     CHECK(code("train " + config + " --out " + quoted(project.folder / "run")) == 65);
+    std::filesystem::resize_file(project.folder.path() / "tokens/train.bin", 200);
+    CHECK(code("train " + config + " --out " + quoted(project.folder / "run")) == 65);
 }
 
 TEST_CASE("program: POLYTRAIN_TRACE=ops tells each implementation once per shape") {
