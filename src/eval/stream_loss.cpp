@@ -8,7 +8,7 @@
 namespace polytrain {
 
 StreamLoss::StreamLoss(int64_t context, int64_t sequences, LossSum loss_sum)
-    : context_(context), loss_sum_(std::move(loss_sum)), batch_(context * sequences) {
+    : loss_sum_(std::move(loss_sum)), batch_(context * sequences) {
     PT_CHECK(context >= 1 && sequences >= 1, "{} sequences of {} tokens", sequences, context);
 }
 

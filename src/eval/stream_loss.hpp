@@ -32,7 +32,6 @@ class StreamLoss {
   private:
     void run();
 
-    int64_t context_;
     LossSum loss_sum_;
     HostBatch batch_;
     int64_t filled_ = 0;  // places of the batch whose target is known

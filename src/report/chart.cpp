@@ -97,7 +97,7 @@ class Drawing {
             if (!columns.empty() && columns.back().mean.x < steep)
                 for (const Column& column : columns) y_.include(column.mean.y);
         if (y_.empty()) y_ = {0, 1};
-        const double margin = std::max((y_.high - y_.low) * 0.04, 1e-3 + std::abs(y_.high) * 1e-6);
+        const double margin = std::max((y_.high - y_.low) * 0.04, 5e-3 + std::abs(y_.high) * 1e-6);
         y_ = {y_.low - margin, y_.high + margin};
     }
 

@@ -70,6 +70,23 @@ TEST_CASE("program: prepare, plan, train, resume, sample") {
     REQUIRE(trained.exit_code == 0);
     CHECK_THAT(trained.err, ContainsSubstring("step 4/4"));
     CHECK_THAT(trained.out, ContainsSubstring("step 4, 256 tokens"));
+    CHECK_THAT(trained.err, ContainsSubstring("left 0s"));
+
+    // The share of the peak is of the numbers that are told.
+    const auto told = [&](const std::string& before) {
+        const size_t at = trained.err.find(before);
+        REQUIRE(at != std::string::npos);
+        return std::stod(trained.err.substr(at + before.size()));
+    };
+    const double flops = told("activation coefficients, ");
+    const double peak = told("matrix products reach ");
+    CHECK(flops == Approx(json["flops_per_token"].get<double>()).epsilon(0.01));
+    std::ifstream metrics(project.folder.path() / "run/metrics.jsonl");
+    std::string line;
+    REQUIRE(std::getline(metrics, line));
+    const auto first = nlohmann::json::parse(line);
+    CHECK(first["mfu"].get<double>() ==
+          Approx(flops * first["tokens_per_s"].get<double>() / peak).epsilon(0.02));
 
     CHECK(run_program("train " + quoted(project.config) + " --out " + run).exit_code == 73);
     const ProgramResult resumed = run_program("train " + quoted(project.config) + " --out " + run +
