@@ -84,10 +84,9 @@ void copy_afresh(const fs::path& from, const fs::path& to) {
 
 }  // namespace
 
+// No test by itself: the other tests run it under strace with a run folder in the environment.
 TEST_CASE("killed save, the process that strace kills", "[.save_once]") {
-    const char* run = std::getenv(kSaveOnce);
-    REQUIRE(run != nullptr);
-    save_once(run);
+    if (const char* run = std::getenv(kSaveOnce)) save_once(run);
 }
 
 TEST_CASE("killed save: at each call there is the old checkpoint or the new one, whole") {
@@ -156,7 +155,8 @@ TEST_CASE("killed save: a run killed at each call goes on to the same bits", "[s
     CHECK(kills > 50);
 }
 
-TEST_CASE("failing calls of a save: the exit code of each, and nothing that was saved is lost") {
+TEST_CASE("failing calls of a save: the exit code of each, and nothing that was saved is lost",
+          "[slow]") {
     const TempFolder folder;
     if (!has_strace(folder.path())) return;
     spit(folder / "run.json", kTinyRun);
