@@ -149,7 +149,8 @@ TEST_CASE("stop: a second process in the folder is locked out and told by whom")
     EndlessRun endless;
     ChildProgram child(endless.command());
     REQUIRE(child.wait_until(endless.steps_done(1)));
-    const ProgramResult second = ChildProgram(endless.command({"--resume", "auto"})).wait();
+    const ProgramResult second =
+        ChildProgram(endless.command({"--resume", "auto", "--set", "train.seconds=5"})).wait();
     INFO(second.err);
     CHECK(second.exit_code == 73);
     CHECK_THAT(second.err, ContainsSubstring("process " + std::to_string(child.id()) + " on "));

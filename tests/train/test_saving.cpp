@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <csignal>
+#include <thread>
 
 #include "support/file_size_limit.hpp"
 #include "support/thrown.hpp"
@@ -123,4 +124,29 @@ TEST_CASE("saving: the snapshot is in the memory plan, and not in the arena") {
     const auto files = session.snapshot(1);
     REQUIRE(files.size() == 2);
     CHECK(files[1].slices.size() == 2 * files[0].slices.size());
+}
+
+TEST_CASE("saving: a signal before the first step of a launch leaves the run as it was") {
+    RunConfig config = tiny_config();
+    const TempFolder folder;
+    const auto stopped = [&] {
+        const StopSignals signals;
+        ::kill(::getpid(), SIGTERM);
+        while (signals.caught() == nullptr) std::this_thread::yield();
+        const Machine machine(2);
+        return thrown_by([&] {
+            train(config, {folder / "run", true, &signals}, *machine.backend, machine.ops);
+        });
+    };
+    const Thrown fresh = stopped();
+    CHECK(fresh.code == ExitCode::kRequeue);
+    CHECK(fresh.says("SIGTERM: stopped after step 0, there is nothing to save yet"));
+    CHECK(names_in_checkpoints(folder / "run").empty());
+    train_with(config, folder / "run", 2, true);
+    config.train.steps = 30;
+    const Thrown resumed = stopped();
+    INFO(resumed.message);
+    CHECK(resumed.code == ExitCode::kRequeue);
+    CHECK(resumed.says("stopped after step 20"));
+    CHECK(names_in_checkpoints(folder / "run") == std::vector<std::string>{"step-10", "step-20"});
 }
