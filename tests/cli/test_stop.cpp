@@ -170,7 +170,7 @@ TEST_CASE("stop: metrics that can't be written stop nothing and are told once") 
     INFO(result.err);
     CHECK(result.exit_code == 0);
     CHECK(endless.newest() == 5);
-    const std::string warning = "training goes on without metrics";
+    const std::string warning = "metrics.jsonl: cannot write";
     const size_t first = result.err.find(warning);
     CHECK(first != std::string::npos);
     CHECK(result.err.find(warning, first + 1) == std::string::npos);
