@@ -60,12 +60,7 @@ TEST_CASE("model: loss and gradients in f32 against reference in f64") {
         const ModelRun exact(config, 2, DType::kF64, true), run(config, 2, DType::kF32, false);
         const auto ids = random_ids(140, 0, 6, random), targets = random_ids(140, -1, 6, random);
         // The same weights: f32's, in f64.
-        for (size_t i = 0; i < run.model.parameters().size(); ++i) {
-            const Tensor from = run.pass()[run.model.parameters()[i]->value];
-            const Tensor to = exact.pass()[exact.model.parameters()[i]->value];
-            for (int64_t k = 0; k < from.elements(); ++k)
-                write_element(to, k, read_element(from, k));
-        }
+        exact.take_weights_of(run);
         exact.set_tokens(ids, targets);
         run.set_tokens(ids, targets);
         CHECK(run.gradients() == Approx(exact.gradients()).epsilon(1e-6));
@@ -225,12 +220,7 @@ TEST_CASE("model: bf16 gradients are those of f64 to bf16's rounding") {
         config.init.std = 0.2;
         const ModelRun exact(config, 2, DType::kF64, true), run(config, 2, DType::kBf16, false);
         const auto ids = random_ids(66, 0, 6, random), targets = random_ids(66, -1, 6, random);
-        for (size_t i = 0; i < run.model.parameters().size(); ++i) {
-            const Tensor from = run.pass()[run.model.parameters()[i]->value];
-            const Tensor to = exact.pass()[exact.model.parameters()[i]->value];
-            for (int64_t k = 0; k < from.elements(); ++k)
-                write_element(to, k, read_element(from, k));
-        }
+        exact.take_weights_of(run);
         exact.set_tokens(ids, targets);
         run.set_tokens(ids, targets);
         CHECK(run.gradients() == Approx(exact.gradients()).epsilon(5e-3));

@@ -94,7 +94,7 @@ TEST_CASE("activation: reference against central differences") {
 
 TEST_CASE("activation: far out in both tails") {
     const Machine machine;
-    for (const char* name : {"relu", "gelu", "silu"}) {
+    for (const char* name : {"relu", "relu2", "gelu", "gelu_tanh", "silu"}) {
         const Case c{machine.ops.activations().find(name), 0, false};
         Values inputs{{"x_NX", {-1e4, -100, -20, -10, -5, 5, 10, 100, 1e4}},
                       {"coefficients_P", {}},
@@ -111,7 +111,8 @@ TEST_CASE("activation: far out in both tails") {
           Approx(-1.4332578593e-6).epsilon(1e-5));
 }
 
-TEST_CASE("activation: PolyNorm and PolyReLU test vectors") {
+TEST_CASE(
+    "activation: test vectors, the polynomials' by the paper's formulas, the others' by PyTorch") {
     const Machine machine;
     const auto check = [&](const char* name, const std::vector<double>& s,
                            const std::vector<double>& y, const std::vector<double>& dx,
@@ -121,10 +122,12 @@ TEST_CASE("activation: PolyNorm and PolyReLU test vectors") {
         for (DType storage : {DType::kF64, DType::kF32}) {
             INFO(name << " in " << name_of(storage));
             const double limit = storage == DType::kF64 ? 1e-8 : 1e-6;
+            std::vector<double> coefficients{0.1, 0.5, -0.25, 0.75, 0.25};
+            coefficients.resize(da.size());
             Values inputs{{"x_NX", {1, -2, 0.5, 3}},
-                          {"coefficients_P", {0.1, 0.5, -0.25, 0.75}},
+                          {"coefficients_P", coefficients},
                           {"dy_NF", {0.1, -0.2, 0.3, 0.4}},
-                          {"dcoefficients_P", {0, 0, 0, 0}}};
+                          {"dcoefficients_P", std::vector<double>(da.size())}};
             const Values forward = run_op(machine, c.forward(1, 4, storage), inputs);
             CHECK(relative_difference(y, forward.at("y_NF")) < limit);
             CHECK(relative_difference(s, forward.at("rstd_NR")) < limit);
@@ -140,6 +143,19 @@ TEST_CASE("activation: PolyNorm and PolyReLU test vectors") {
           {0.6, 0.9801538067, 0.6008491850, 0.8898696937});
     check("polyrelu", {}, {1.1, 0.1, 0.38125, 19.6}, {0.225, 0, 0.24375, 7.7},
           {0.6, 1.45, 3.775, 10.9375});
+    check("polyprelu", {}, {1.1, -0.30625, 0.38125, 19.6}, {0.225, -0.065625, 0.24375, 7.7},
+          {0.6, 1.55, 3.725, 10.9625, 0.525});
+    check("polyrelunorm", {0.62469492566, 0.22077892448, 0.07402252863},
+          {0.4126696282, 0.1, 0.2493146607, 2.039246013},
+          {-0.004752124258, 0, 0.06810104107, -0.009766076622},
+          {0.6, 0.9058076422, 0.8334404399, 0.8096214069});
+    check("relu2", {}, {1, 0, 0.25, 9}, {0.2, 0, 0.3, 2.4}, {});
+    check("gelu", {}, {0.8413447461, -0.0455002639, 0.3457312306, 2.995950306},
+          {0.1083315471, 0.01704636022, 0.2602485374, 0.4047782589}, {});
+    check("gelu_tanh", {}, {0.8411919906, -0.04540230591, 0.3457140098, 2.996362608},
+          {0.1082964084, 0.01721985132, 0.2602109711, 0.4046336667}, {});
+    check("silu", {}, {0.7310585786, -0.238405844, 0.3112296656, 2.85772238},
+          {0.09276705119, 0.01815684976, 0.2219883562, 0.4352416424}, {});
 }
 
 TEST_CASE("activation: initial coefficients are 0 and 1/r") {

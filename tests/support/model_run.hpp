@@ -32,6 +32,15 @@ struct ModelRun {
         machine.stream.upload(model.ids(pass()), ids.data(), ids.size() * 4);
         machine.stream.upload(model.targets(pass()), targets.data(), targets.size() * 4);
     }
+    // Rounded to the storage type.
+    void take_weights_of(const ModelRun& other) const {
+        for (size_t i = 0; i < model.parameters().size(); ++i) {
+            const Tensor from = other.pass()[other.model.parameters()[i]->value];
+            const Tensor to = pass()[model.parameters()[i]->value];
+            for (int64_t k = 0; k < from.elements(); ++k)
+                write_element(to, k, read_element(from, k));
+        }
+    }
     double forward() const { return sum(model.forward(pass())); }
     double forward_backward() const { return sum(model.forward_backward(pass())); }
     // What the gradients are of: both losses.
