@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "app/runtime.hpp"
+#include "checkpoint/folder.hpp"
 #include "config/load.hpp"
 #include "core/error.hpp"
 #include "core/log.hpp"
@@ -17,8 +18,14 @@ Checkpoint open_checkpoint(const fs::path& folder) {
     if (fs::exists(folder / kManifestName)) return Checkpoint::open(folder);
     std::vector<PassedOver> passed_over;
     auto checkpoint = newest_checkpoint(folder, passed_over);
-    for (const PassedOver& other : passed_over)
+    bool any_committed = false;
+    for (const PassedOver& other : passed_over) {
         log::warn("passed over {}: {}", other.name, other.reason);
+        any_committed |= step_of(other.name).has_value();
+    }
+    if (!checkpoint && any_committed)
+        fail(ExitCode::kCorrupt, "{}: no checkpoint of this run verifies (see above)",
+             folder.string());
     if (!checkpoint)
         fail(ExitCode::kInputMissing,
              "{}: no checkpoint here; name a run's folder, or one of its checkpoints/step-N",

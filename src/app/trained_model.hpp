@@ -17,7 +17,7 @@ struct TrainedModel {
 
 // Of a run's folder the newest checkpoint that verifies; those passed over are told. Or of a
 // checkpoint's folder that one. The tokenizer is the copy in the run's folder, else what the config
-// names. Neither folder: exit 66; no checkpoint verifies: exit 66, or 65 for the one named.
+// names. Neither folder, or no checkpoint: exit 66; there are some and none verifies: exit 65.
 TrainedModel open_trained_model(const std::filesystem::path& folder);
 
 }  // namespace polytrain

@@ -152,6 +152,11 @@ TEST_CASE("program: eval of a run, and of a checkpoint, over text and tokens") {
                 .exit_code == 0);
     CHECK(eval(run, quoted(project.folder.path() / "other/validation.bin")).exit_code == 78);
     CHECK(run_program("eval " + quoted(run)).exit_code == 2);
+
+    // A run without a checkpoint that is whole has nothing to evaluate or sample from.
+    std::filesystem::resize_file(run / "checkpoints/step-4/weights.safetensors", 100);
+    CHECK(eval(run, held_out).exit_code == 65);
+    CHECK(run_program("sample " + quoted(run)).exit_code == 65);
 }
 
 TEST_CASE("program: threads come from the config, else from OMP_NUM_THREADS") {
