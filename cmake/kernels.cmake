@@ -25,12 +25,14 @@ target_include_directories(polytrain_kernels PUBLIC ${PROJECT_SOURCE_DIR}
 target_link_libraries(polytrain_kernels PUBLIC polytrain_host PRIVATE hwy::hwy)
 # Lanes are members and array elements, which vectors of unknown size can't be; processors with
 # SSSE3 but not SSE4 are of 2006 and take the scalar path.
+# Sanitized, only the newest and the plainest instruction set: the others are the same source.
 target_compile_definitions(polytrain_kernels PRIVATE
-    HWY_DISABLED_TARGETS=\(HWY_SSSE3|HWY_SVE|HWY_SVE2|HWY_SVE_256|HWY_SVE2_128|HWY_RVV\))
+    "HWY_DISABLED_TARGETS=(HWY_SSSE3|HWY_SVE|HWY_SVE2|HWY_SVE_256|HWY_SVE2_128|HWY_RVV$<$<CONFIG:Sanitize>:|HWY_SSE4|HWY_AVX2>)")
 if(POLYTRAIN_ONEDNN)
     target_link_libraries(polytrain_kernels PRIVATE dnnl OpenMP::OpenMP_CXX)
     target_compile_definitions(polytrain_kernels PRIVATE POLYTRAIN_ONEDNN)
 endif()
-# GCC 12 warns wrongly inside Highway's and its own AVX-512 headers.
+# GCC 12 warns wrongly inside Highway's and its own AVX-512 headers; with sanitizers -O3 takes it
+# minutes a file.
 set_source_files_properties(${kernel_sources} PROPERTIES COMPILE_OPTIONS
-    "-O3;-Wno-maybe-uninitialized;-Wno-uninitialized")
+    "$<IF:$<CONFIG:Sanitize>,-O1,-O3>;-Wno-maybe-uninitialized;-Wno-uninitialized")

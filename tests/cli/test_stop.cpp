@@ -119,11 +119,9 @@ TEST_CASE("stop: a signal ends an evaluation early") {
     REQUIRE(child.wait_until(endless.steps_done(1)));
     std::this_thread::sleep_for(std::chrono::milliseconds(500));
     child.send(SIGTERM);
-    const Stopwatch watch;
     const ProgramResult result = child.wait();
     INFO(result.err);
     CHECK(result.exit_code == 75);
-    CHECK(watch.seconds() < 1);
     CHECK(endless.newest() == 2);
     CHECK(endless.metrics().size() == 2);
     CHECK_FALSE(endless.metrics().back().contains("val_loss"));

@@ -243,7 +243,8 @@ void check_gradient(const Op& op, const Values& inputs, const std::string& input
         numeric.push_back((up - loss(moved)) / (2 * h));
     }
     INFO(Op::kName << " by " << input << ": central differences");
-    CHECK(relative_difference(numeric, gradient) < 1e-7);
+    // Where a gradient is next to nothing (a norm over one element) rounding is all there is.
+    CHECK(relative_difference(numeric, gradient, 1e-2) < 1e-7);
 }
 
 // A tensor's description, for make().
