@@ -77,6 +77,9 @@ Json listed(const fs::path& folder) {
 }
 
 void list(const Arguments& arguments) {
+    if (!fs::is_directory(fs::path(arguments.path) / "checkpoints"))
+        fail(ExitCode::kInputMissing, "{}: no run's folder: there is no checkpoints/ in it",
+             arguments.path);
     Json lines = Json::array();
     for (const fs::path& folder : checkpoints_of(arguments.path)) lines.push_back(listed(folder));
     if (arguments.json) return print(lines.dump(2) + "\n");
@@ -150,6 +153,9 @@ Json described(const Checkpoint& checkpoint) {
 
 void inspect(const Arguments& arguments) {
     require_folder(arguments.path);
+    if (!is_checkpoint(arguments.path))
+        fail(ExitCode::kInputMissing, "{}: no checkpoint; name a folder RUN/checkpoints/step-N",
+             arguments.path);
     const Checkpoint checkpoint = Checkpoint::open(arguments.path);
     const Json json = described(checkpoint);
     if (arguments.json) return print(json.dump(2) + "\n");

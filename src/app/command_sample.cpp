@@ -1,6 +1,7 @@
 #include "app/command_sample.hpp"
 
 #include <CLI/CLI.hpp>
+#include <cmath>
 #include <memory>
 #include <string>
 
@@ -31,6 +32,8 @@ std::vector<int32_t> encode_prompt(const Tokenizer& tokenizer, const std::string
 }
 
 void run(const Arguments& arguments) {
+    if (std::isnan(arguments.options.temperature) || std::isnan(arguments.options.top_p))
+        fail(ExitCode::kUsage, "--temperature and --top-p want a number");
     const TrainedModel trained = open_trained_model(arguments.run);
     const RunConfig& config = trained.config;
     if (config.data.synthetic)

@@ -86,6 +86,10 @@ std::optional<Checkpoint> newest_checkpoint(const fs::path& run_folder,
                      checkpoint.state().step);
             return checkpoint;
         } catch (const Error& error) {
+            // What can't be read now, or by this program, is not damaged.
+            const bool is_damaged =
+                error.code() == ExitCode::kCorrupt || error.code() == ExitCode::kInputMissing;
+            if (!is_damaged) throw;
             passed_over.push_back({folder.filename().string(), error.what()});
         }
     }

@@ -165,12 +165,17 @@ std::string manifest_problem(const Manifest& manifest) {
 }
 
 Manifest read_manifest(const std::filesystem::path& path) {
+    std::error_code ignored;
+    const auto type = std::filesystem::status(path, ignored).type();
+    if (type != std::filesystem::file_type::regular &&
+        type != std::filesystem::file_type::not_found)
+        fail(ExitCode::kCorrupt, "{}: not a regular file", path.string());
     const json document = read_sealed_json(path, kMaxManifestBytes);
     const std::string where = path.string();
     if (document.value("format", json()) != kFormat)
         fail(ExitCode::kCorrupt, "{}: does not describe a checkpoint", where);
     if (document.value("version", json()) != kVersion)
-        fail(ExitCode::kCorrupt,
+        fail(ExitCode::kBadConfig,
              "{}: format version {}, this program reads version {} only; PolyTrain {}, which wrote "
              "it, can go on with it",
              where, document.value("version", json()).dump(), kVersion,

@@ -45,6 +45,9 @@ std::optional<int64_t> layer_of(std::string_view parameter) {
 
 MetricsRecord parse_record(std::string_view text, const std::string& where, RunMetrics& run) {
     const json line = parse_strict_json(text, where, kLineDepth);
+    if (!line.is_object())
+        fail(ExitCode::kCorrupt, "{}: wants an object of a step's metrics, found {}", where,
+             line.type_name());
     try {
         line.at("loss");  // must be there
         const MetricsRecord record{

@@ -31,7 +31,27 @@ const std::filesystem::path& keep_lines(const std::filesystem::path& path, int64
     return path;
 }
 
+void put_evaluation(nlohmann::ordered_json& line, const StepMetrics& metrics) {
+    if (const auto val_loss = metrics.val_loss()) line["val_loss"] = *val_loss;
+    if (metrics.validation.size() > 1) line["val_losses"] = metrics.validation;
+    for (const auto& [name, values] : metrics.coefficients) line["coefficients"][name] = values;
+}
+
 }  // namespace
+
+void add_last_evaluation(const std::filesystem::path& path, int64_t step,
+                         const std::function<bool(StepMetrics&)>& evaluate) {
+    if (!std::filesystem::is_regular_file(path)) return;
+    std::string text = kept_lines(read_file(path), step);
+    const size_t newline = text.size() < 2 ? std::string::npos : text.rfind('\n', text.size() - 2);
+    const size_t begin = newline == std::string::npos ? 0 : newline + 1;
+    auto line = nlohmann::ordered_json::parse(text.substr(begin), nullptr, false);
+    if (!line.is_object() || line["step"] != step || line.contains("val_loss")) return;
+    StepMetrics metrics;
+    if (!evaluate(metrics) || metrics.validation.empty()) return;
+    put_evaluation(line, metrics);
+    write_file_atomic(path, text.substr(0, begin) + line.dump() + "\n");
+}
 
 std::optional<double> StepMetrics::val_loss() const {
     if (validation.empty()) return std::nullopt;
@@ -51,9 +71,7 @@ void MetricsFile::append(const StepMetrics& metrics) {
     if (metrics.z_loss) line["z_loss"] = *metrics.z_loss;
     if (metrics.skipped) line["skipped"] = true;
     if (metrics.filtered_sequences) line["filtered_sequences"] = *metrics.filtered_sequences;
-    if (const auto val_loss = metrics.val_loss()) line["val_loss"] = *val_loss;
-    if (metrics.validation.size() > 1) line["val_losses"] = metrics.validation;
-    for (const auto& [name, values] : metrics.coefficients) line["coefficients"][name] = values;
+    put_evaluation(line, metrics);
     if (!out_.append(line.dump() + "\n") && !std::exchange(warned_, true))
         log::warn("{}: cannot write: {}; training goes on, lines are lost", path_.string(),
                   errno_text(errno));

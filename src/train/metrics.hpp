@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -47,5 +48,10 @@ class MetricsFile {
     AppendFile out_;
     bool warned_ = false;
 };
+
+// A run whose last evaluation a signal cut off has a last line, of `step`, without it: `evaluate`
+// is then called, and where it returns true what it found is put into that line.
+void add_last_evaluation(const std::filesystem::path& path, int64_t step,
+                         const std::function<bool(StepMetrics&)>& evaluate);
 
 }  // namespace polytrain

@@ -51,6 +51,8 @@ void remove_unfinished_files(const std::filesystem::path& folder) {
 OpenedRun open_run_folder(const std::filesystem::path& folder, bool resume, const RunConfig& config,
                           const ActivationCatalog& catalog) {
     make_folders(folder);
+    OpenedRun run;
+    run.lock = FileLock(folder / "train.lock");
     const bool has_run = std::filesystem::exists(folder / "metrics.jsonl") ||
                          std::filesystem::exists(folder / "checkpoints");
     if (has_run && !resume)
@@ -58,8 +60,6 @@ OpenedRun open_run_folder(const std::filesystem::path& folder, bool resume, cons
              "{}: there is a run in this folder. Go on with it by --resume auto, or give another "
              "--out",
              folder.string());
-    OpenedRun run;
-    run.lock = FileLock(folder / "train.lock");
     if (!resume) return run;
     run.checkpoint = newest_checkpoint(folder, run.passed_over);
     bool any_committed = false;

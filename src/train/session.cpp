@@ -196,7 +196,7 @@ int64_t TrainingSession::scored() const {
 StepResult TrainingSession::measure_step(int64_t step) {
     step_norm_ = plan_.optimizer->gradient_norm(pass(), scored());
     const StepResult result{step_loss_ / static_cast<double>(scored()),
-                            step_z_loss_ / static_cast<double>(scored()), step_norm_};
+                            step_z_loss_ / static_cast<double>(scored()), step_norm_, step_scored_};
     if (!std::isfinite(result.loss) || !std::isfinite(result.grad_norm))
         fail(ExitCode::kNumerics,
              "step {}: the loss is {} and the gradient norm {}: the update was not made. First bad "

@@ -38,6 +38,7 @@ struct StepResult {
     double loss = 0;       // cross-entropy, mean over the scored tokens, in nats
     double z_loss = 0;     // the same of the weighted z-loss (model.z_loss)
     double grad_norm = 0;  // before clipping
+    int64_t scored = 0;    // tokens
 };
 
 class TrainingSession {

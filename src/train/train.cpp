@@ -67,7 +67,14 @@ class Run {
     }
 
     TrainResult run() {
-        MetricsFile metrics_file(options_.run_folder / "metrics.jsonl", state_.step);
+        const auto metrics_path = options_.run_folder / "metrics.jsonl";
+        if (reached_goal())
+            add_last_evaluation(metrics_path, state_.step, [this](StepMetrics& metrics) {
+                if (!evaluate(metrics)) stop_if_asked();
+                metrics.coefficients = session_.coefficients();
+                return true;
+            });
+        MetricsFile metrics_file(metrics_path, state_.step);
         std::optional<TensorBoard> tensorboard;
         if (config_.train.tensorboard)
             tensorboard.emplace(options_.run_folder / "tensorboard", state_.step);
@@ -213,7 +220,8 @@ class Run {
         metrics.step = state_.step + 1;
         metrics.lr = learning_rate(config_.optimizer, schedule_, metrics.step);
         const StepResult result = session_.measure_step(metrics.step);
-        metrics.skipped = guard_.is_spike(result.loss, result.grad_norm);
+        // Without a scored token there is no gradient, and no loss for the guard to learn from.
+        metrics.skipped = result.scored == 0 || guard_.is_spike(result.loss, result.grad_norm);
         if (!metrics.skipped) session_.update(++state_.updates, metrics.lr);
         const int64_t tokens = train.batch * config_.model.context;
         state_.step += 1;
@@ -244,7 +252,7 @@ class Run {
     // Copies the state; the rest of the save goes on beside the next steps. Where the save before
     // it is still under way, that is waited for. Does nothing where this step is saved already.
     void start_save() {
-        saver_.wait();
+        allow_failure([&] { saver_.wait(); });
         if (state_.step == std::max(resumed_step_, saver_.saved_step())) return;
         const Stopwatch watch;
         guard_.store(state_);
@@ -254,7 +262,6 @@ class Run {
 
     // The save before this one may have failed where that is allowed.
     void save_last() {
-        allow_failure([&] { saver_.wait(); });
         start_save();
         saver_.wait();
     }

@@ -146,8 +146,14 @@ TEST_CASE("resume: what there may be in RUN/checkpoints, and what is taken") {
         fs::create_directories(folder(8));
         spit(folder(8) / kManifestName, seal_json(json));
         const Thrown thrown = thrown_by([&] { Checkpoint::open(folder(8)); });
-        CHECK(thrown.code == ExitCode::kCorrupt);
+        CHECK(thrown.code == ExitCode::kBadConfig);
         CHECK(thrown.says("format version 1, this program reads version 2 only"));
+        // It is good, for another program: nothing steps over it.
+        std::vector<PassedOver> passed_over;
+        CHECK(thrown_by([&] { newest_checkpoint(run.path(), passed_over); }).code ==
+              ExitCode::kBadConfig);
+        fs::remove_all(folder(8));
+        passed = 0;
     }
     SECTION("a save that was killed") {
         fs::create_directories(run / "checkpoints/step-8.tmp-1");

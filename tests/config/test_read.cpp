@@ -177,7 +177,7 @@ TEST_CASE("a value out of range says the range") {
          "run.json:3:11: model.order: unknown key; did you mean \"model.feed_forward.order\"?\n"
          "run.json:3:49: model.feed_forward.order: 9 is out of range; wants an integer 1 to 8"},
         {"\"model\": {\"norm_eps\": 0}",
-         "run.json:3:23: model.norm_eps: 0 is out of range; wants a number > 0"},
+         "run.json:3:23: model.norm_eps: 0 is out of range; wants a number 1e-30 to 1"},
         {"\"optimizer\": {\"beta1\": 1}",
          "run.json:3:24: optimizer.beta1: 1 is out of range; wants a number >= 0 and < 1"},
         {"\"optimizer\": {\"beta1\": -0.1}",

@@ -5,18 +5,13 @@
 #include <cstdio>
 
 #include "config/load.hpp"
+#include "support/sanitized.hpp"
 #include "train/tiny_run.hpp"
 
 using namespace polytrain;
 using namespace polytrain::testing;
 
 namespace {
-
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr bool kSanitized = true;
-#else
-constexpr bool kSanitized = false;
-#endif
 
 // Anonymous resident memory of this process, in bytes.
 double resident_bytes() {

@@ -133,6 +133,25 @@ TEST_CASE("saving: the snapshot is in the memory plan, and not in the arena") {
     CHECK(plan.memory.bytes(Life::kSnapshot) == static_cast<size_t>(bytes));
 }
 
+TEST_CASE("saving: a run whose last evaluation was cut off gets it when it is resumed") {
+    const RunConfig config = tiny_config();
+    const TempFolder folder;
+    train_with(config, folder / "run", 2);
+    const auto whole = metrics_of(folder / "run");
+    REQUIRE(whole.back().contains("val_loss"));
+    {
+        auto cut = whole;
+        cut.back().erase("val_loss");
+        cut.back().erase("coefficients");
+        std::ofstream out(folder.path() / "run/metrics.jsonl");
+        for (const auto& line : cut) out << line.dump() << "\n";
+    }
+    CHECK(train_with(config, folder / "run", 2, true).step == 20);
+    CHECK(metrics_of(folder / "run") == whole);
+    CHECK(train_with(config, folder / "run", 2, true).step == 20);  // nothing left to do
+    CHECK(metrics_of(folder / "run") == whole);
+}
+
 TEST_CASE("saving: a signal before the first step of a launch leaves the run as it was") {
     RunConfig config = tiny_config();
     const TempFolder folder;
