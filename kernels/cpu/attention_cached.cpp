@@ -44,14 +44,13 @@ void part_of(const AttentionCached& op, int64_t n, int64_t head, float* scratch)
     std::fill(y, y + width, 0.0f);
     for (int64_t j = 0; j < count; ++j)
         for_lanes(width, [&](auto lanes, int64_t d) HWY_ATTR {
-            lanes.write(multiply_add(Lanes(scores[j]), lanes.read(v + j * row + d),
-                                     lanes.read(y + d)),
-                        y + d);
+            lanes.write(
+                multiply_add(Lanes(scores[j]), lanes.read(v + j * row + d), lanes.read(y + d)),
+                y + d);
         });
     T* to = op.y_NQ.as<T>() + (n * op.heads + head) * width;
-    for_lanes(width, [&](auto lanes, int64_t d) HWY_ATTR {
-        lanes.write(lanes.read(y + d) / Lanes(sum), to + d);
-    });
+    for_lanes(width, [&](auto lanes, int64_t d)
+                         HWY_ATTR { lanes.write(lanes.read(y + d) / Lanes(sum), to + d); });
 }
 
 }  // namespace

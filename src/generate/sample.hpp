@@ -32,9 +32,9 @@ std::vector<Candidate> candidates(const std::vector<float>& logits, const Sampli
 int32_t draw_token(const std::vector<float>& logits, const Sampling& sampling, double u);
 
 // Generates after `prompt` (at least one id, of which the last `context` count): `logits_after` is
-// asked with at most `context` ids, `emit` gets each new id. When the context is full the newer half
-// of it is kept, so that a cache of keys and values serves for half a context before it is made
-// anew. Token i is a function of the logits, the seed and i alone.
+// asked with at most `context` ids, `emit` gets each new id. When the context is full the newer
+// half of it is kept, so that a cache of keys and values serves for half a context before it is
+// made anew. Token i is a function of the logits, the seed and i alone.
 void generate(std::vector<int32_t> prompt, int64_t context, const SampleOptions& options,
               const std::function<std::vector<float>(const std::vector<int32_t>&)>& logits_after,
               const std::function<void(int32_t)>& emit);

@@ -24,18 +24,26 @@ void QkNorm::plan(const Planner& planner) {
         gain->dtype = planner.acc();
         planner.declare(*gain);
     }
-    rstd_NS_ = planner.saved_in_block(
-        gain_q_.name + ".rstd",
-        {planner.rows(), per_head_ ? heads_ + kv_heads_ : int64_t{2}}, planner.acc());
+    rstd_NS_ = planner.saved_in_block(gain_q_.name + ".rstd",
+                                      {planner.rows(), per_head_ ? heads_ + kv_heads_ : int64_t{2}},
+                                      planner.acc());
     if (!planner.training) return;
     const MemoryPlan::Scope scope(planner.plan);
-    const Tensor x = Planner::described(
-        {planner.rows(), (heads_ + 2 * kv_heads_) * head_width_}, planner.dtype);
+    const Tensor x =
+        Planner::described({planner.rows(), (heads_ + 2 * kv_heads_) * head_width_}, planner.dtype);
     const Tensor gain_q = Planner::described(gain_q_.shape, planner.acc());
     const Tensor gain_k = Planner::described(gain_k_.shape, planner.acc());
-    scratch_ = planner.scratch_of(
-        gain_q_.name, QkNormBackward{x, gain_q, gain_k, planner.described(rstd_NS_), x, gain_q,
-                                     gain_k, {}, heads_, kv_heads_, per_head_});
+    scratch_ = planner.scratch_of(gain_q_.name, QkNormBackward{x,
+                                                               gain_q,
+                                                               gain_k,
+                                                               planner.described(rstd_NS_),
+                                                               x,
+                                                               gain_q,
+                                                               gain_k,
+                                                               {},
+                                                               heads_,
+                                                               kv_heads_,
+                                                               per_head_});
 }
 
 void QkNorm::forward(const Pass& pass, const Tensor& x_NP, const Tensor& y_NP) const {

@@ -5,7 +5,8 @@
 
 namespace polytrain {
 
-// A row of qkv_NP is packed as AttentionForward has it, for the tokens at `position`, `position` + 1,
+// A row of qkv_NP is packed as AttentionForward has it, for the tokens at `position`, `position` +
+// 1,
 // ... of one sequence. Writes their keys and values to rows [position, position + N) of the cache,
 // whose rows hold G key heads and then G value heads, and attends to rows [0, position + i]:
 //   y_i = sum_{j <= position + i} softmax_j(q_i . k_j / sqrt(D)) v_j
