@@ -66,9 +66,14 @@ HostBatch unscored(HostBatch batch) {
 
 }  // namespace
 
-TEST_CASE("optimizer: decay takes matrices, and nothing else") {
+TEST_CASE("optimizer: decay takes matrices, by option embeddings and gains, and nothing else") {
     RunConfig config = tiny_config();
     config.optimizer.weight_decay = 0.5;
+    config.model.qk_norm = "head";
+    const auto [embeddings, gains] =
+        GENERATE(std::pair(false, false), std::pair(true, false), std::pair(false, true));
+    config.optimizer.decay_embeddings = embeddings;
+    config.optimizer.decay_gains = gains;
     Probe probe(config);
     const auto before = probe.state();
     probe.session->begin_step();
@@ -80,7 +85,9 @@ TEST_CASE("optimizer: decay takes matrices, and nothing else") {
         const bool is_matrix = name.ends_with(".qkv") || name.ends_with(".out") ||
                                name.ends_with(".up") || name.ends_with(".down") ||
                                name == "head.weight";
-        const float keep = is_matrix ? 1 - 0.1f * 0.5f : 1.0f;
+        const bool decays = is_matrix || (embeddings && name == "embedding.table") ||
+                            (gains && name.ends_with(".gain"));
+        const float keep = decays ? 1 - 0.1f * 0.5f : 1.0f;
         INFO(name);
         for (size_t i = 0; i < after.size(); ++i)
             if (after[i] != Approx(before.at(name)[i] * keep).epsilon(1e-6)) FAIL("element " << i);
