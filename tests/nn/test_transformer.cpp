@@ -158,6 +158,27 @@ TEST_CASE("model: initial values are a function of seed, name and element") {
                                       ModelRun::values(run.pass()[parameter->value])) < 1e-7);
 }
 
+TEST_CASE(
+    "model: truncated initial values lie within the cut, residual projections within theirs") {
+    ModelConfig config = small_models()[0];
+    config.init.cut = 1.5;
+    config.d_model = 32;
+    const ModelRun run(config, 1, DType::kF32, false);
+    for (const Parameter* parameter : run.model.parameters()) {
+        if (parameter->decay != DecayClass::kMatrix && parameter->decay != DecayClass::kEmbedding)
+            continue;
+        const bool residual =
+            parameter->name.ends_with(".out") || parameter->name.ends_with(".down");
+        const double most = 1.5 * config.init.std / (residual ? 2.0 : 1.0);  // sqrt(2 layers)
+        double largest = 0;
+        const std::vector<double> values = ModelRun::values(run.pass()[parameter->value]);
+        for (double x : values) largest = std::max(largest, std::fabs(x));
+        INFO(parameter->name);
+        CHECK(largest <= most * (1 + 1e-6));
+        CHECK(largest > 0.8 * most);
+    }
+}
+
 TEST_CASE("model: the paper's dense model has its number of parameters") {
     const Machine machine(1);
     ModelConfig config;
@@ -223,6 +244,7 @@ TEST_CASE("model: bf16 gradients are those of f64 to bf16's rounding") {
         exact.take_weights_of(run);
         exact.set_tokens(ids, targets);
         run.set_tokens(ids, targets);
+        double mean = 0;  // of the relative errors of the gradients
         CHECK(run.gradients() == Approx(exact.gradients()).epsilon(5e-3));
         for (size_t i = 0; i < run.model.parameters().size(); ++i) {
             const Parameter& parameter = *run.model.parameters()[i];
@@ -235,7 +257,10 @@ TEST_CASE("model: bf16 gradients are those of f64 to bf16's rounding") {
                 difference += (actual[k] - expected[k]) * (actual[k] - expected[k]);
                 size += expected[k] * expected[k];
             }
-            CHECK(std::sqrt(difference / size) < 0.15);
+            const double error = std::sqrt(difference / size);
+            CHECK(error < 0.4);  // half a factor is 0.5
+            mean += error / static_cast<double>(run.model.parameters().size());
         }
+        CHECK(mean < 0.1);
     }
 }

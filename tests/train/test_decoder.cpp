@@ -44,6 +44,8 @@ void check_decoder(RunConfig config, double tolerance) {
     same_logits();
     ids.assign(37, 3);  // another text: a chunk and some rows
     same_logits();
+    ids.assign(32, 5);  // just a chunk
+    same_logits();
 }
 
 }  // namespace
