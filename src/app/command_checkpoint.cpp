@@ -41,12 +41,8 @@ void require_folder(const fs::path& path) {
 // The committed checkpoints of a run, the oldest first.
 std::vector<fs::path> checkpoints_of(const fs::path& run) {
     require_folder(run);
-    std::vector<int64_t> steps;
-    for (const std::string& name : names_in_checkpoints(run))
-        if (const auto step = step_of(name)) steps.push_back(*step);
-    std::sort(steps.begin(), steps.end());
     std::vector<fs::path> folders;
-    for (const int64_t step : steps) folders.push_back(checkpoint_folder(run, step));
+    for (const int64_t step : committed_steps(run)) folders.push_back(checkpoint_folder(run, step));
     return folders;
 }
 

@@ -3,10 +3,8 @@
 #include <utility>
 
 #include "app/runtime.hpp"
-#include "checkpoint/folder.hpp"
 #include "config/load.hpp"
 #include "core/error.hpp"
-#include "core/log.hpp"
 #include "train/run_folder.hpp"
 
 namespace polytrain {
@@ -18,11 +16,7 @@ Checkpoint open_checkpoint(const fs::path& folder) {
     if (fs::exists(folder / kManifestName)) return Checkpoint::open(folder);
     std::vector<PassedOver> passed_over;
     auto checkpoint = newest_checkpoint(folder, passed_over);
-    bool any_committed = false;
-    for (const PassedOver& other : passed_over) {
-        log::warn("passed over {}: {}", other.name, other.reason);
-        any_committed |= step_of(other.name).has_value();
-    }
+    const bool any_committed = log_passed_over(passed_over);
     if (!checkpoint && any_committed)
         fail(ExitCode::kCorrupt, "{}: no checkpoint of this run verifies (see above)",
              folder.string());

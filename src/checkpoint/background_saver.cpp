@@ -25,11 +25,7 @@ void BackgroundSaver::start(TrainState state, std::vector<FileContents> files) {
         const Stopwatch watch;
         save_checkpoint(folder, state, files);
         const double seconds = watch.seconds();
-        try {
-            remove_old_checkpoints(folder, retention);
-        } catch (const Error& error) {
-            log::warn("older checkpoints stay: {}", error.what());  // the save itself is done
-        }
+        remove_old_checkpoints(folder, retention);
         return seconds;
     });
 }

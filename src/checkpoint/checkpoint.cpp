@@ -7,6 +7,7 @@
 #include "checkpoint/folder.hpp"
 #include "core/error.hpp"
 #include "core/hash.hpp"
+#include "core/log.hpp"
 
 namespace polytrain {
 namespace {
@@ -69,14 +70,11 @@ void Checkpoint::read(const std::string& tensor, const Tensor& into) const {
 
 std::optional<Checkpoint> newest_checkpoint(const fs::path& run_folder,
                                             std::vector<PassedOver>& passed_over) {
-    std::vector<int64_t> steps;
-    for (const std::string& name : names_in_checkpoints(run_folder)) {
-        if (const std::optional<int64_t> step = step_of(name))
-            steps.push_back(*step);
-        else if (is_leftover(name))
+    for (const std::string& name : names_in_checkpoints(run_folder))
+        if (is_leftover(name))
             passed_over.push_back({name, "a save or removal that was not finished"});
-    }
-    std::sort(steps.rbegin(), steps.rend());
+    std::vector<int64_t> steps = committed_steps(run_folder);
+    std::reverse(steps.begin(), steps.end());
     for (const int64_t step : steps) {
         const fs::path folder = checkpoint_folder(run_folder, step);
         try {
@@ -94,6 +92,15 @@ std::optional<Checkpoint> newest_checkpoint(const fs::path& run_folder,
         }
     }
     return std::nullopt;
+}
+
+bool log_passed_over(const std::vector<PassedOver>& passed_over) {
+    bool any_committed = false;
+    for (const PassedOver& other : passed_over) {
+        log::warn("passed over {}: {}", other.name, other.reason);
+        any_committed |= step_of(other.name).has_value();
+    }
+    return any_committed;
 }
 
 }  // namespace polytrain

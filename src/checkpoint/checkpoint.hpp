@@ -58,4 +58,7 @@ struct PassedOver {
 std::optional<Checkpoint> newest_checkpoint(const std::filesystem::path& run_folder,
                                             std::vector<PassedOver>& passed_over);
 
+// Logs them. Whether one was a committed checkpoint, and not what a killed call left.
+bool log_passed_over(const std::vector<PassedOver>& passed_over);
+
 }  // namespace polytrain

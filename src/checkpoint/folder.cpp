@@ -24,6 +24,19 @@ fs::path with_random_end(const fs::path& path, std::string_view kind) {
     return result;
 }
 
+// The newest first.
+std::vector<int64_t> steps_not_kept(const fs::path& run_folder, const Retention& retention) {
+    if (retention.keep_last == 0) return {};
+    std::vector<int64_t> steps = committed_steps(run_folder);
+    std::reverse(steps.begin(), steps.end());
+    const auto last = std::min(std::ssize(steps), retention.keep_last);
+    steps.erase(steps.begin(), steps.begin() + last);
+    std::erase_if(steps, [&](int64_t step) {
+        return retention.keep_every > 0 && step % retention.keep_every == 0;
+    });
+    return steps;
+}
+
 }  // namespace
 
 fs::path checkpoint_folder(const fs::path& run_folder, int64_t step) {
@@ -49,6 +62,14 @@ std::vector<std::string> names_in_checkpoints(const fs::path& run_folder) {
         fail(ExitCode::kIo, "{}: cannot list this folder: {}", folder.string(), error.message());
     std::sort(names.begin(), names.end());
     return names;
+}
+
+std::vector<int64_t> committed_steps(const fs::path& run_folder) {
+    std::vector<int64_t> steps;
+    for (const std::string& name : names_in_checkpoints(run_folder))
+        if (const auto step = step_of(name)) steps.push_back(*step);
+    std::sort(steps.begin(), steps.end());
+    return steps;
 }
 
 fs::path temporary_name(const fs::path& checkpoint) {
@@ -78,22 +99,22 @@ std::vector<std::string> remove_leftovers(const fs::path& run_folder) {
 }
 
 void remove_old_checkpoints(const fs::path& run_folder, const Retention& retention) {
-    if (retention.keep_last == 0) return;
-    std::vector<int64_t> steps;
-    for (const std::string& name : names_in_checkpoints(run_folder))
-        if (const auto step = step_of(name)) steps.push_back(*step);
-    std::sort(steps.rbegin(), steps.rend());
-    for (auto i = static_cast<size_t>(retention.keep_last); i < steps.size(); ++i) {
-        if (retention.keep_every > 0 && steps[i] % retention.keep_every == 0) continue;
-        const fs::path checkpoint = checkpoint_folder(run_folder, steps[i]);
+    const auto logged = [](const auto& call) {
         try {
-            const fs::path trash = with_random_end(checkpoint, kTrash);
-            rename_durable(checkpoint, trash);
-            fs::remove_all(trash);
+            call();
         } catch (const std::exception& error) {
             log::warn("an old checkpoint could not be removed: {}", error.what());
         }
-    }
+    };
+    std::vector<int64_t> steps;
+    logged([&] { steps = steps_not_kept(run_folder, retention); });
+    for (const int64_t step : steps)
+        logged([&] {
+            const fs::path checkpoint = checkpoint_folder(run_folder, step);
+            const fs::path trash = with_random_end(checkpoint, kTrash);
+            rename_durable(checkpoint, trash);
+            fs::remove_all(trash);
+        });
 }
 
 }  // namespace polytrain

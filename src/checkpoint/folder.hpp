@@ -20,6 +20,9 @@ std::optional<int64_t> step_of(std::string_view name);
 // The names in RUN/checkpoints, sorted; none where there is no such folder.
 std::vector<std::string> names_in_checkpoints(const std::filesystem::path& run_folder);
 
+// The steps of the committed checkpoints there, ascending.
+std::vector<int64_t> committed_steps(const std::filesystem::path& run_folder);
+
 // "step-20.tmp-" and random digits: a name of its own for every use.
 std::filesystem::path temporary_name(const std::filesystem::path& checkpoint);
 

@@ -30,27 +30,38 @@ std::string name_in(int fd) {
 
 }  // namespace
 
+bool FileLock::take(const std::filesystem::path& path) const {
+    if (::flock(fd_, LOCK_EX | LOCK_NB) == 0) return true;
+    if (errno == EWOULDBLOCK) return false;
+    log::warn("{}: cannot be locked here: {}; see to it that no other process writes there",
+              path.string(), errno_text(errno));
+    return true;
+}
+
 FileLock::FileLock(const std::filesystem::path& path) {
     fd_ = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
     if (fd_ < 0)
         fail(ExitCode::kCannotWrite, "{}: cannot create: {}", path.string(), errno_text(errno));
-    if (::flock(fd_, LOCK_EX | LOCK_NB) != 0) {
-        const int error = errno;
-        if (error == EWOULDBLOCK) {
-            const std::string owner = name_in(fd_);
-            ::close(fd_);
-            fail(ExitCode::kCannotWrite,
-                 "{}: {} is writing in this folder; wait for it or take another one", path.string(),
-                 owner);
-        }
-        log::warn("{}: cannot be locked here: {}; see to it that no other process writes there",
-                  path.string(), errno_text(error));
-        return;
+    if (!take(path)) {
+        const std::string owner = name_in(fd_);
+        ::close(fd_);
+        fail(ExitCode::kCannotWrite,
+             "{}: {} is writing in this folder; wait for it or take another one", path.string(),
+             owner);
     }
     // Who has it is only told: that it can't be written harms nothing.
     const std::string owner = own_name();
     if (::ftruncate(fd_, 0) == 0 && ::pwrite(fd_, owner.data(), owner.size(), 0) < 0)
         log::warn("{}: cannot write: {}", path.string(), errno_text(errno));
+}
+
+std::optional<FileLock> FileLock::of_folder(const std::filesystem::path& folder) {
+    FileLock lock;
+    lock.fd_ = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (lock.fd_ < 0)
+        fail(ExitCode::kCannotWrite, "{}: cannot open: {}", folder.string(), errno_text(errno));
+    if (!lock.take(folder)) return std::nullopt;
+    return lock;
 }
 
 FileLock::~FileLock() {

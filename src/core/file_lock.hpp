@@ -1,6 +1,7 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
 
 namespace polytrain {
 
@@ -12,11 +13,16 @@ class FileLock {
     // Takes the lock or throws exit 73: it cannot be created, or another process has it, whose id
     // and machine are then in the message. On a file system without locks that is logged.
     explicit FileLock(const std::filesystem::path& path);
+    // A lock on a folder itself, which leaves no file behind; nothing where another process has it.
+    static std::optional<FileLock> of_folder(const std::filesystem::path& folder);
     ~FileLock();
     FileLock(FileLock&& other) noexcept;
     FileLock& operator=(FileLock&& other) noexcept;
 
   private:
+    // False where another process has it. Where the file system has no locks, that is logged.
+    bool take(const std::filesystem::path& path) const;
+
     int fd_ = -1;
 };
 

@@ -1,11 +1,8 @@
 #pragma once
 
-#include <memory>
 #include <vector>
 
-#include "checkpoint/checkpoint.hpp"
-#include "config/run_config.hpp"
-#include "model/transformer.hpp"
+#include "train/session.hpp"
 
 namespace polytrain {
 
@@ -13,7 +10,7 @@ namespace polytrain {
 // one row, whatever came before it.
 class Decoder {
   public:
-    // Out of memory: exit 70 with the plan. A checkpoint of another model: exit 78.
+    // Errors as InferenceSession's.
     Decoder(const RunConfig& config, Backend& backend, const OpTable& ops,
             const Checkpoint& checkpoint);
 
@@ -25,12 +22,9 @@ class Decoder {
     // Ids from place `begin`, `count` of them, go through the model.
     Pass upload(const std::vector<int32_t>& ids, int64_t begin, int64_t count) const;
 
-    const OpTable& ops_;
     int64_t context_, vocab_size_, chunk_;
-    Transformer model_;
-    std::unique_ptr<Arena> arena_;
-    Stream stream_;
-    TensorId logits_1V_;
+    InferenceSession session_;
+    Buffer logits_;              // in f32
     std::vector<int32_t> read_;  // the ids in the cache
 };
 

@@ -62,11 +62,7 @@ OpenedRun open_run_folder(const std::filesystem::path& folder, bool resume, cons
              folder.string());
     if (!resume) return run;
     run.checkpoint = newest_checkpoint(folder, run.passed_over);
-    bool any_committed = false;
-    for (const PassedOver& other : run.passed_over) {
-        log::warn("passed over {}: {}", other.name, other.reason);
-        any_committed |= step_of(other.name).has_value();
-    }
+    const bool any_committed = log_passed_over(run.passed_over);
     if (run.checkpoint) {
         compare_configs(*run.checkpoint, config, catalog);
     } else if (any_committed) {

@@ -51,13 +51,11 @@ void read_weight(const Checkpoint& checkpoint, const Parameter& parameter, const
     if (wide.dtype != value.dtype) pass.run(Convert{wide, value});
 }
 
-}  // namespace
-
-void load_weights(const Checkpoint& checkpoint, const Transformer& model, const Pass& pass) {
-    for (const Parameter* parameter : model.parameters()) read_weight(checkpoint, *parameter, pass);
+void upload(const HostBatch& batch, const Transformer& model, const Pass& pass) {
+    pass.stream.upload(model.ids(pass), batch.ids.data(), batch.ids.size() * sizeof(int32_t));
+    pass.stream.upload(model.targets(pass), batch.targets.data(),
+                       batch.targets.size() * sizeof(int32_t));
 }
-
-namespace {
 
 // Calls f(name in the checkpoint, tensor) for all of one kind of a run's state.
 template <class F>
@@ -164,13 +162,6 @@ std::vector<FileContents> TrainingSession::snapshot(int64_t step) {
     return files;
 }
 
-void TrainingSession::upload(const HostBatch& batch) const {
-    const Pass on = pass();
-    stream_.upload(plan_.model->ids(on), batch.ids.data(), batch.ids.size() * sizeof(int32_t));
-    stream_.upload(plan_.model->targets(on), batch.targets.data(),
-                   batch.targets.size() * sizeof(int32_t));
-}
-
 void TrainingSession::begin_step() {
     plan_.optimizer->zero_gradients(pass());
     step_loss_ = step_z_loss_ = 0;
@@ -179,7 +170,7 @@ void TrainingSession::begin_step() {
 }
 
 void TrainingSession::accumulate(const HostBatch& batch) {
-    upload(batch);
+    upload(batch, *plan_.model, pass());
     const Transformer::LossSums sums = plan_.model->forward_backward(pass());
     if (!std::isfinite(sums.cross_entropy + sums.z) && bad_activation_.empty())
         bad_activation_ = first_bad_activation();
@@ -232,7 +223,7 @@ std::string TrainingSession::first_bad_tensor() const {
 }
 
 double TrainingSession::loss_sum(const HostBatch& batch) const {
-    upload(batch);
+    upload(batch, *plan_.model, pass());
     return plan_.model->forward(pass()).cross_entropy;
 }
 
@@ -250,40 +241,23 @@ std::vector<std::pair<std::string, std::vector<double>>> TrainingSession::coeffi
 }
 
 InferenceSession::InferenceSession(const RunConfig& config, Backend& backend, const OpTable& ops,
-                                   const Checkpoint& checkpoint, int64_t batch)
-    : ops_(ops),
-      batch_(batch),
-      context_(config.model.context),
-      vocab_size_(config.model.vocab_size),
-      model_(config.model, ops.activations()),
-      stream_(backend) {
+                                   const Checkpoint& checkpoint, int64_t batch, int64_t time,
+                                   int64_t cache)
+    : ops_(ops), model_(config.model, ops.activations()), stream_(backend) {
     MemoryPlan memory;
-    model_.plan({memory, ops, batch_, context_, storage_type(config), false});
-    logits_1V_ = memory.add("logits_1V", {1, vocab_size_}, DType::kF32, Life::kData);
+    Planner planner{
+        memory, ops, batch, time > 0 ? time : config.model.context, storage_type(config), false};
+    planner.cache = cache;
+    model_.plan(planner);
     arena_ = std::make_unique<Arena>(backend, memory);
-    load_weights(checkpoint, model_, pass());
+    for (const Parameter* parameter : model_.parameters())
+        read_weight(checkpoint, *parameter, pass());
     model_.prepare(pass());
 }
 
 double InferenceSession::loss_sum(const HostBatch& batch) const {
-    stream_.upload(model_.ids(pass()), batch.ids.data(), batch.ids.size() * sizeof(int32_t));
-    stream_.upload(model_.targets(pass()), batch.targets.data(),
-                   batch.targets.size() * sizeof(int32_t));
+    upload(batch, model_, pass());
     return model_.forward(pass()).cross_entropy;
-}
-
-std::vector<float> InferenceSession::logits_after(const std::vector<int32_t>& ids) const {
-    PT_CHECK(!ids.empty() && static_cast<int64_t>(ids.size()) <= context_, "{} ids, context {}",
-             ids.size(), context_);
-    // Attention is causal: what follows the last id changes nothing before it.
-    std::vector<int32_t> padded = ids;
-    padded.resize(static_cast<size_t>(batch_ * context_));
-    stream_.upload(model_.ids(pass()), padded.data(), padded.size() * sizeof(int32_t));
-    const int64_t last = static_cast<int64_t>(ids.size()) - 1;
-    pass().run(Convert{model_.logits_after(pass(), last), (*arena_)[logits_1V_]});
-    std::vector<float> host(static_cast<size_t>(vocab_size_));
-    stream_.download(host.data(), (*arena_)[logits_1V_], host.size() * sizeof(float));
-    return host;
 }
 
 }  // namespace polytrain

@@ -29,10 +29,6 @@ struct TrainingPlan {
 };
 TrainingPlan plan_training(const RunConfig& config, const OpTable& ops);
 
-// Reads a checkpoint's weights into a model that is in memory, rounded to its storage type. A
-// tensor that is missing or of another shape: exit 78.
-void load_weights(const Checkpoint& checkpoint, const Transformer& model, const Pass& pass);
-
 // What a step did.
 struct StepResult {
     double loss = 0;       // cross-entropy, mean over the scored tokens, in nats
@@ -73,7 +69,6 @@ class TrainingSession {
 
   private:
     Pass pass() const { return {ops_, arena_, stream_}; }
-    void upload(const HostBatch& batch) const;
     int64_t scored() const;
     std::string first_bad_activation() const;
     std::string first_bad_tensor() const;
@@ -88,26 +83,30 @@ class TrainingSession {
     std::string bad_activation_;  // the first of this step
 };
 
-// For sampling, one sequence at a time, and for evaluation, `batch` sequences.
+// A checkpoint's model in memory, without gradients: for evaluation, and under a Decoder.
 class InferenceSession {
   public:
+    // Planned for `batch` sequences of `time` tokens (0: the model's context), and with `cache` > 0
+    // for keys and values of so many tokens, as Planner has it. Out of memory: exit 70 with the
+    // plan. A checkpoint of another model: exit 78.
     InferenceSession(const RunConfig& config, Backend& backend, const OpTable& ops,
-                     const Checkpoint& checkpoint, int64_t batch = 1);
+                     const Checkpoint& checkpoint, int64_t batch = 1, int64_t time = 0,
+                     int64_t cache = 0);
 
-    // The logits that follow `ids`, of which there are 1 to `context`.
-    std::vector<float> logits_after(const std::vector<int32_t>& ids) const;
+    const Transformer& model() const { return model_; }
+    // For all planned rows, or `rows` of them behind `position` tokens in the cache.
+    Pass pass(int64_t rows = 0, int64_t position = 0) const {
+        return {ops_, *arena_, stream_, rows, position};
+    }
+
     // The sum over a whole batch's scored tokens of their losses.
     double loss_sum(const HostBatch& batch) const;
 
   private:
-    Pass pass() const { return {ops_, *arena_, stream_}; }
-
     const OpTable& ops_;
-    int64_t batch_, context_, vocab_size_;
     Transformer model_;
     std::unique_ptr<Arena> arena_;
     Stream stream_;
-    TensorId logits_1V_;
 };
 
 }  // namespace polytrain

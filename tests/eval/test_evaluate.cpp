@@ -11,6 +11,7 @@
 #include "support/random.hpp"
 #include "support/text_files.hpp"
 #include "support/thrown.hpp"
+#include "support/whole_logits.hpp"
 #include "train/tiny_run.hpp"
 
 using namespace polytrain;
@@ -224,7 +225,7 @@ TEST_CASE("evaluate: a model's loss is that of its logits, and the trainer's val
     for (size_t i = 1; i < ids.size(); ++i) {
         const auto begin = ids.begin() + static_cast<std::ptrdiff_t>((i - 1) / 8 * 8);
         const std::vector<float> logits =
-            session.logits_after({begin, ids.begin() + static_cast<std::ptrdiff_t>(i)});
+            whole_logits(session, {begin, ids.begin() + static_cast<std::ptrdiff_t>(i)});
         double exponentials = 0;
         for (const float logit : logits) exponentials += std::exp(static_cast<double>(logit));
         sum += std::log(exponentials) - static_cast<double>(logits[static_cast<size_t>(ids[i])]);

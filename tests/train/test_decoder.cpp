@@ -1,5 +1,6 @@
 #include "train/decoder.hpp"
 
+#include "support/whole_logits.hpp"
 #include "train/tiny_run.hpp"
 
 using namespace polytrain;
@@ -21,7 +22,7 @@ void check_decoder(RunConfig config, double tolerance) {
     Random random("decoder");
     std::vector<int32_t> ids;
     const auto same_logits = [&] {
-        const std::vector<float> a = whole.logits_after(ids), b = decoder.logits_after(ids);
+        const std::vector<float> a = whole_logits(whole, ids), b = decoder.logits_after(ids);
         const std::vector<double> expected(a.begin(), a.end()), actual(b.begin(), b.end());
         INFO(ids.size() << " ids, " << config.precision << ", qk_norm " << config.model.qk_norm);
         CHECK(relative_difference(expected, actual) < tolerance);

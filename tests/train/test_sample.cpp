@@ -7,6 +7,7 @@
 #include "generate/sample.hpp"
 #include "generate/text_stream.hpp"
 #include "support/thrown.hpp"
+#include "support/whole_logits.hpp"
 #include "train/tiny_run.hpp"
 
 using namespace polytrain;
@@ -190,7 +191,7 @@ TEST_CASE("sample: a trained model's logits are those of its checkpoint") {
     // loss of one scored target = lse - its logit
     std::vector<int32_t> ids;
     for (int i = 0; i < 17; ++i) ids.push_back((i * 7) % 61);
-    const std::vector<float> logits = inference.logits_after(ids);
+    const std::vector<float> logits = whole_logits(inference, ids);
     double sum = 0;
     for (float logit : logits) sum += std::exp(static_cast<double>(logit));
     HostBatch batch(3 * 40);

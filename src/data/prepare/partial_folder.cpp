@@ -1,10 +1,5 @@
 #include "data/prepare/partial_folder.hpp"
 
-#include <fcntl.h>
-#include <sys/file.h>
-#include <unistd.h>
-
-#include <cerrno>
 #include <system_error>
 #include <utility>
 
@@ -20,20 +15,17 @@ namespace fs = std::filesystem;
 
 PartialFolder::PartialFolder(fs::path out) : out_(std::move(out)), folder_(out_ / kPartialFolder) {
     make_folders(folder_);
-    lock_ = ::open(folder_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (lock_ < 0)
-        fail(ExitCode::kCannotWrite, "{}: cannot open: {}", folder_.string(), errno_text(errno));
-    if (::flock(lock_, LOCK_EX | LOCK_NB) == 0) return;
-    ::close(lock_);
-    fail(ExitCode::kCannotWrite,
-         "{}: another prepare is writing there; wait for it or choose another folder",
-         out_.string());
+    auto lock = FileLock::of_folder(folder_);
+    if (!lock)
+        fail(ExitCode::kCannotWrite,
+             "{}: another prepare is writing there; wait for it or choose another folder",
+             out_.string());
+    lock_ = std::move(*lock);
 }
 
 PartialFolder::~PartialFolder() {
     std::error_code ignored;
     if (!fs::exists(journal(), ignored)) fs::remove_all(folder_, ignored);
-    ::close(lock_);
 }
 
 void PartialFolder::clear() {

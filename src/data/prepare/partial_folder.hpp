@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 
+#include "core/file_lock.hpp"
 #include "data/prepare/journal.hpp"
 
 namespace polytrain {
@@ -36,7 +37,7 @@ class PartialFolder {
 
   private:
     std::filesystem::path out_, folder_;
-    int lock_ = -1;
+    FileLock lock_;
 };
 
 }  // namespace polytrain
