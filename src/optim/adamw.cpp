@@ -98,10 +98,7 @@ void AdamWOptimizer::step(const Pass& pass, int64_t update, double lr, double no
     for (size_t i = 0; i < parameters_.size(); ++i) {
         const Parameter& parameter = *parameters_[i];
         op.weight = pass[weight(parameter.index)];
-        if (masters_[i].valid())
-            op.stored = pass[parameter.value];
-        else
-            op.stored = {};
+        op.stored = masters_[i].valid() ? pass[parameter.value] : Tensor{};
         op.gradient = pass[parameter.gradient];
         op.m = pass[m_[i]];
         op.v = pass[v_[i]];

@@ -5,7 +5,7 @@
 namespace polytrain {
 
 double Deadline::left() const {
-    return std::max(0.0, limit_ - elapsed());
+    return std::max(0.0, limit_ - watch_.seconds());
 }
 
 void Deadline::step_took(double seconds) {

@@ -14,7 +14,6 @@ class Deadline {
     explicit Deadline(double seconds) : limit_(seconds) {}
 
     bool exists() const { return limit_ > 0; }
-    double elapsed() const { return watch_.seconds(); }
     // Not below 0.
     double left() const;
 
