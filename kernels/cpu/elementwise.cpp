@@ -33,19 +33,24 @@ void convert(const From* from, To* to, int64_t count) {
 }
 
 // Blocks small enough that f32 lanes lose nothing that matters; blocks add up in f64.
+constexpr int64_t kBlock = SquaredChunks::kChunk;
+
+template <class T>
+double block_sum(const T* x, int64_t count, bool squared) {
+    Lanes part = zero_lanes();
+    for_lanes(count, [&](auto lanes, int64_t i) HWY_ATTR {
+        const Lanes value = lanes.read(x + i);
+        part = squared ? multiply_add(value, value, part) : part + value;
+    });
+    return sum_of(part);
+}
+
 template <class T>
 double sum(const Sum& op, int64_t begin, int64_t end) {
-    constexpr int64_t kBlock = 1024;
     const T* x = op.x.as<T>();
     double total = 0;
-    for (int64_t block = begin; block < end; block += kBlock) {
-        Lanes part = zero_lanes();
-        for_lanes(std::min(kBlock, end - block), [&](auto lanes, int64_t i) HWY_ATTR {
-            const Lanes value = lanes.read(x + block + i);
-            part = op.squared ? multiply_add(value, value, part) : part + value;
-        });
-        total += sum_of(part);
-    }
+    for (int64_t block = begin; block < end; block += kBlock)
+        total += block_sum(x + block, std::min(kBlock, end - block), op.squared);
     return total;
 }
 
@@ -65,6 +70,14 @@ void convert_range(const Convert& op, int64_t begin, int64_t end) {
 double sum_range(const Sum& op, int64_t begin, int64_t end) {
     return with_storage(op.x, [&](auto t) { return sum<decltype(t)>(op, begin, end); });
 }
+void squared_chunks(const SquaredChunks& op, int64_t begin, int64_t end) {
+    with_storage(op.x, [&](auto t) {
+        for (int64_t m = begin; m < end; ++m)
+            op.sums_M.as<double>()[m] =
+                block_sum(op.x.as<decltype(t)>() + m * kBlock,
+                          std::min(kBlock, op.x.elements() - m * kBlock), true);
+    });
+}
 
 }  // namespace polytrain::cpu::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
@@ -76,6 +89,7 @@ namespace {
 HWY_EXPORT(add_range);
 HWY_EXPORT(convert_range);
 HWY_EXPORT(sum_range);
+HWY_EXPORT(squared_chunks);
 
 Partition flat_parts(const Tensor& x) {
     return {x.elements(), 4 * kPartElements};
@@ -102,7 +116,7 @@ void register_elementwise(OpTable& table, ThreadPool& pool) {
             with_storage(op.y, [&](auto t) {
                 auto* y = op.y.as<decltype(t)>();
                 for (int64_t i = range.begin(part); i < range.end(part); ++i)
-                    y[i] = decltype(t)(static_cast<float>(op.std * normal(op.key, i, op.cut)));
+                    y[i] = decltype(t)(static_cast<float>(op.std * normal(op.key, op.first + i, op.cut)));
             });
         });
     });
@@ -122,6 +136,12 @@ void register_elementwise(OpTable& table, ThreadPool& pool) {
         [](const Sum& op) {
             return static_cast<size_t>(flat_parts(op.x).parts()) * sizeof(double);
         });
+    add_cpu<SquaredChunks>(table, &SquaredChunks::x, [&pool](const SquaredChunks& op) {
+        const Partition chunks{op.sums_M.elements(), 64};
+        pool.run(chunks.parts(), [&](int64_t part, int) {
+            HWY_DYNAMIC_DISPATCH(squared_chunks)(op, chunks.begin(part), chunks.end(part));
+        });
+    });
 }
 
 }  // namespace polytrain::cpu

@@ -28,6 +28,7 @@ constexpr const char* kMetadataKey = "__metadata__";
 constexpr std::pair<DType, const char*> kDTypeNames[] = {{DType::kF64, "F64"},
                                                          {DType::kF32, "F32"},
                                                          {DType::kBf16, "BF16"},
+                                                         {DType::kI64, "I64"},
                                                          {DType::kI32, "I32"},
                                                          {DType::kU8, "U8"}};
 

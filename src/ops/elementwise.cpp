@@ -17,4 +17,8 @@ void Sum::check() const {
     check_tensor(kName, "result_1", result_1, {1}, DType::kF64);
 }
 
+void SquaredChunks::check() const {
+    check_tensor(kName, "sums_M", sums_M, {chunks(x.elements())}, DType::kF64);
+}
+
 }  // namespace polytrain

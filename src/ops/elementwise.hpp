@@ -50,13 +50,33 @@ struct Sum {
     }
 };
 
-// y_i ~ N(0, std^2) by Box-Muller: a function of key and element alone. With cut > 0 truncated to
-// |y_i| <= cut std: draw k of element i is philox(key, i + 2^48 k), the first within is taken.
+// sums_m = sum of x^2 over elements [m kChunk, (m + 1) kChunk) of x, the last chunk shorter; M chunks
+// in all. A sum's bits depend on its own elements alone, so that a tensor's are the same wherever
+// pieces of it that begin at a chunk lie.
+struct SquaredChunks {
+    static constexpr std::string_view kName = "squared_chunks.forward";
+    static constexpr int64_t kChunk = 1024;
+    static constexpr int64_t chunks(int64_t elements) { return (elements + kChunk - 1) / kChunk; }
+    Tensor x;       // storage
+    Tensor sums_M;  // f64, M = chunks(elements of x)
+
+    void check() const;
+    template <class F>
+    static void tensors(F&& f) {
+        f("x", &SquaredChunks::x, Role::kInput);
+        f("sums_M", &SquaredChunks::sums_M, Role::kOutput);
+    }
+};
+
+// y_i ~ N(0, std^2) by Box-Muller: a function of key and element j = first + i alone. With cut > 0
+// truncated to |y_i| <= cut std: draw k of element j is philox(key, j + 2^48 k), the first within
+// is taken.
 struct RandomNormal {
     static constexpr std::string_view kName = "random_normal.fill";
     Tensor y;  // storage
     PhiloxKey key;
     double std = 1, cut = 0;
+    int64_t first = 0;
 
     void check() const {}
     template <class F>

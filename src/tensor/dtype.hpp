@@ -9,11 +9,12 @@
 
 namespace polytrain {
 
-enum class DType : uint8_t { kF64, kF32, kBf16, kI32, kU8 };
+enum class DType : uint8_t { kF64, kF32, kBf16, kI64, kI32, kU8 };
 
 constexpr size_t size_of(DType dtype) {
     switch (dtype) {
         case DType::kF64:
+        case DType::kI64:
             return 8;
         case DType::kF32:
         case DType::kI32:
@@ -26,7 +27,7 @@ constexpr size_t size_of(DType dtype) {
     return 0;
 }
 
-// "f64", "f32", "bf16", "i32", "u8".
+// "f64", "f32", "bf16", "i64", "i32", "u8".
 constexpr std::string_view name_of(DType dtype) {
     switch (dtype) {
         case DType::kF64:
@@ -35,6 +36,8 @@ constexpr std::string_view name_of(DType dtype) {
             return "f32";
         case DType::kBf16:
             return "bf16";
+        case DType::kI64:
+            return "i64";
         case DType::kI32:
             return "i32";
         case DType::kU8:
@@ -61,6 +64,8 @@ template <>
 inline constexpr DType kDTypeOf<float> = DType::kF32;
 template <>
 inline constexpr DType kDTypeOf<Bf16> = DType::kBf16;
+template <>
+inline constexpr DType kDTypeOf<int64_t> = DType::kI64;
 template <>
 inline constexpr DType kDTypeOf<int32_t> = DType::kI32;
 
