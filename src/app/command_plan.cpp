@@ -23,7 +23,7 @@ struct Arguments {
 
 nlohmann::ordered_json as_json(const RunConfig& config, const TrainingPlan& plan) {
     const auto& parameters = plan.model->parameters();
-    const ParameterCount count = count_parameters(parameters);
+    const ParameterCount count = count_parameters(config.model, parameters);
     nlohmann::ordered_json bytes, tensors = nlohmann::json::array();
     for (Life life : kLives) bytes[std::string(name_of(life))] = plan.memory.bytes(life);
     bytes["scratch_of_libraries"] = plan.memory.op_scratch_bytes();

@@ -47,25 +47,34 @@ void Checkpoint::map_and_verify(const Manifest::File& file) {
     }
 }
 
-void Checkpoint::read(const std::string& tensor, const Tensor& into) const {
+void Checkpoint::read(const std::string& tensor, const Shape& whole, int64_t begin,
+                      const Tensor& into) const {
     PT_CHECK(into.device == Device{}, "\"{}\" is read into device memory", tensor);
     const auto found = tensors_.find(tensor);
     if (found == tensors_.end())
         fail(ExitCode::kBadConfig, "{}: has no tensor \"{}\", which this config's model has",
              folder_.string(), tensor);
     const TensorInfo& info = found->second;
-    if (info.dtype != into.dtype || info.shape != into.shape)
+    if (info.dtype != into.dtype || info.shape != whole)
         fail(ExitCode::kBadConfig,
              "{}: tensor \"{}\" is {} {}, but this config's model has it as {} {}",
              folder_.string(), tensor, name_of(info.dtype), info.shape.text(), name_of(into.dtype),
-             into.shape.text());
+             whole.text());
+    const int64_t end = begin + into.elements();
+    PT_CHECK(0 <= begin && end <= whole.elements(), "elements {} to {} of \"{}\"", begin, end,
+             tensor);
+    const auto size = static_cast<int64_t>(size_of(info.dtype));
     for (size_t i = 0; i < files_.size(); ++i)
         for (const Manifest::Slice& slice : manifest_.files[i].slices)
-            if (slice.tensor == tensor && slice.begin < slice.end)
-                std::memcpy(static_cast<std::byte*>(into.data) +
-                                static_cast<size_t>(slice.begin) * size_of(info.dtype),
-                            files_[i].bytes().data() + slice.byte_begin,
-                            static_cast<size_t>(slice.byte_end - slice.byte_begin));
+            if (slice.tensor == tensor) {
+                const int64_t first = std::max(begin, slice.begin);
+                const int64_t count = std::min(end, slice.end) - first;
+                if (count <= 0) continue;
+                std::memcpy(static_cast<std::byte*>(into.data) + (first - begin) * size,
+                            files_[i].bytes().data() + slice.byte_begin +
+                                (first - slice.begin) * size,
+                            static_cast<size_t>(count * size));
+            }
 }
 
 std::optional<Checkpoint> newest_checkpoint(const fs::path& run_folder,

@@ -33,9 +33,15 @@ class Checkpoint {
     const std::string& program() const { return manifest_.program; }
     const std::map<std::string, TensorInfo>& tensors() const { return tensors_; }
 
-    // Copies a tensor, put together from its slices, into host memory. There is none of this name,
-    // or it has another dtype or shape: exit 78 (the run's config is not the checkpoint's).
-    void read(const std::string& tensor, const Tensor& into) const;
+    // Copies elements [begin, begin + into's) of a tensor of shape `whole`, put together from its
+    // slices, into host memory. There is none of this name, or it has another dtype or shape: exit
+    // 78 (the run's config is not the checkpoint's).
+    void read(const std::string& tensor, const Shape& whole, int64_t begin,
+              const Tensor& into) const;
+    // All of it.
+    void read(const std::string& tensor, const Tensor& into) const {
+        read(tensor, into.shape, 0, into);
+    }
 
   private:
     Checkpoint() = default;

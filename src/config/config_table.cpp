@@ -5,6 +5,8 @@
 namespace polytrain::config {
 namespace {
 
+constexpr double kMaxRanks = 1 << 20;
+
 ConfigKey data_table() {
     const auto data = [](auto& config, size_t) -> auto& {
         return config.data;
@@ -69,26 +71,36 @@ ConfigKey data_table() {
 }
 
 ConfigKey parallel_table() {
+    const auto parallel = [](auto& config, size_t) -> auto& {
+        return config.parallel;
+    };
     return {
         .name = "parallel",
-        .doc = "How the work is spread over ranks.",
+        .doc = "How the work is spread over the ranks that mpirun starts.",
         .keys = {
-            fixed(int64_t{1}, {.name = "expert",
-                               .doc = "Ranks that share the experts of a layer.",
-                               .range = between(1, 1),
-                               .later_range = above(1)}),
-            fixed(int64_t{0},
-                  {.name = "sharding",
-                   .doc = "What ranks share out; 0: nothing, each keeps the whole optimizer state.",
-                   .range = between(0, 0),
-                   .later_range = between(1, 2)}),
-            fixed("deterministic", {.name = "reduction",
-                                    .doc = "How gradients are summed over ranks.",
-                                    .choices = {"deterministic"},
-                                    .later_choices = {"exact"}}),
-            {.name = "timeout_s",
-             .type = KeyType::kLater,
-             .doc = "Seconds until a silent rank is given up."},
+            bind(parallel, &ParallelConfig::expert,
+                 {.name = "expert",
+                  .doc = "Ranks that share out the experts of a layer; it divides the number of "
+                         "ranks and of experts.",
+                  .unit = "ranks",
+                  .range = between(1, kMaxRanks)}),
+            bind(parallel, &ParallelConfig::sharding,
+                 {.name = "sharding",
+                  .doc = "What ranks that hold the same parameters share out: nothing (0), the "
+                         "optimizer's state (1), the gradients' sums too (2).",
+                  .range = between(0, 2)}),
+            bind(parallel, &ParallelConfig::reduction,
+                 {.name = "reduction",
+                  .doc = "How gradients are summed: deterministic gives the same bits for the same "
+                         "number of ranks, exact for any; it wants a batch of a power of two of "
+                         "micro-batches.",
+                  .choices = {"deterministic", "exact"}}),
+            bind(parallel, &ParallelConfig::timeout_s,
+                 {.name = "timeout_s",
+                  .doc = "How long a rank waits for another before it ends the run with exit code "
+                         "69, naming the missing one; 0: for ever.",
+                  .unit = "s",
+                  .range = at_least(0)}),
         }};
 }
 

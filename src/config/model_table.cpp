@@ -7,6 +7,7 @@ namespace {
 // Bounds that no machine comes near, and within which products of sizes stay within 64 bits.
 constexpr double kMaxWidth = 1 << 20;
 constexpr double kMaxHidden = 8 * kMaxWidth;
+constexpr double kMaxExperts = 65536;
 constexpr double kMaxTokenIds = 2147483647;  // ids are 32 bit
 
 ConfigKey init_table() {
@@ -53,6 +54,67 @@ ConfigKey feed_forward_table(const ActivationCatalog& catalog) {
                  {.name = "hidden",
                   .doc = "Width; 0: 4 d_model, or 8/3 d_model rounded up to 32 when gated.",
                   .range = between(0, kMaxHidden)}),
+        }};
+}
+
+ConfigKey moe_table() {
+    const auto moe = [](auto& config, size_t) -> auto& {
+        return config.model.moe;
+    };
+    return {
+        .name = "moe",
+        .doc = "A mixture of experts in place of each layer's feed-forward part; dropless. Each "
+               "expert has the activation of feed_forward. docs/moe.md has the formulas.",
+        .keys = {
+            bind(moe, &MoeConfig::experts,
+                 {.name = "experts",
+                  .doc = "Experts of a layer; 0: none, the model is dense.",
+                  .range = between(0, kMaxExperts)}),
+            bind(moe, &MoeConfig::top_k,
+                 {.name = "top_k",
+                  .doc = "How many of them a token goes through.",
+                  .range = between(1, kMaxExperts)}),
+            bind(moe, &MoeConfig::hidden,
+                 {.name = "hidden",
+                  .doc = "Width of one expert; 0: feed_forward.hidden.",
+                  .range = between(0, kMaxHidden)}),
+            bind(moe, &MoeConfig::shared_hidden,
+                 {.name = "shared_hidden",
+                  .doc = "Width of a feed-forward part that every token passes besides; 0: none.",
+                  .range = between(0, kMaxHidden)}),
+            bind(moe, &MoeConfig::coefficients,
+                 {.name = "coefficients",
+                  .doc = "Learned numbers of the activation: one set for the layer's experts, or "
+                         "one for each.",
+                  .choices = {"layer", "expert"}}),
+            bind(moe, &MoeConfig::renormalise,
+                 {.name = "renormalise",
+                  .doc = "Divide the weights of a token's experts by their sum."}),
+            bind(moe, &MoeConfig::balance,
+                 {.name = "balance",
+                  .doc = "Weight of the load-balancing loss; 0: none. Reported apart from the "
+                         "loss.",
+                  .range = at_least(0)}),
+            bind(moe, &MoeConfig::z_loss,
+                 {.name = "z_loss",
+                  .doc = "Weight of the router's z-loss, the mean square of log sum exp of its "
+                         "logits; 0: none. Reported apart from the loss.",
+                  .range = at_least(0)}),
+            bind(moe, &MoeConfig::loss_form,
+                 {.name = "loss_form",
+                  .doc = "How layers add up in these two: textbook sums them; olmoe takes their "
+                         "mean, and divides the z-loss by top_k besides.",
+                  .choices = {"textbook", "olmoe"}}),
+            bind(moe, &MoeConfig::scope,
+                 {.name = "scope",
+                  .doc = "Over which tokens the load is counted: of a micro-batch, of the "
+                         "micro-batches that all ranks work on at one time, or of the whole step.",
+                  .choices = {"micro", "micro_dp", "global"}}),
+            bind(moe, &MoeConfig::bias_rate,
+                 {.name = "bias_rate",
+                  .doc = "Balancing without a loss: after each step the bias by which an expert "
+                         "is chosen goes up or down by this; 0: none.",
+                  .range = between(0, 1)}),
         }};
 }
 
@@ -112,7 +174,7 @@ ConfigKey model_table(const ActivationCatalog& catalog) {
                       .range = at_least(0)}),
                 init_table(),
                 feed_forward_table(catalog),
-                {.name = "moe", .type = KeyType::kLater, .doc = "A mixture of experts."},
+                moe_table(),
             }};
 }
 

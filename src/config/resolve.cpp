@@ -26,6 +26,7 @@ class Resolver {
         resolve_heads();
         check_init();
         resolve_feed_forward();
+        resolve_moe();
         check_data();
         resolve_vocabulary();
         resolve_train();
@@ -95,6 +96,26 @@ class Resolver {
                                    : 4 * config_.model.d_model;
     }
 
+    void resolve_moe() {
+        MoeConfig& moe = config_.model.moe;
+        const int64_t ranks = config_.parallel.expert;
+        if (moe.experts == 0) {
+            if (is_set("model.moe") && !is_set("model.moe.experts"))
+                blame({"model.moe"}, "has no number of experts; set model.moe.experts above 0");
+            else if (ranks > 1)
+                blame({"parallel.expert"}, "{} ranks can't share out experts: the model has none",
+                      ranks);
+            return;
+        }
+        if (moe.top_k > moe.experts)
+            blame({"model.moe.top_k", "model.moe.experts"}, "the top {} of {} experts", moe.top_k,
+                  moe.experts);
+        if (moe.experts % ranks != 0)
+            blame({"parallel.expert", "model.moe.experts"}, "{} ranks don't divide {} experts",
+                  ranks, moe.experts);
+        if (moe.hidden == 0) moe.hidden = config_.model.feed_forward.hidden;
+    }
+
     void check_data() {
         const DataConfig& data = config_.data;
         if (data.train.empty() && !data.synthetic)
@@ -141,6 +162,11 @@ class Resolver {
         if (train.batch % train.micro_batch != 0)
             blame({"train.micro_batch"}, "{} doesn't divide batch {}", train.micro_batch,
                   train.batch);
+        if (const int64_t count = train.batch / train.micro_batch;
+            config_.parallel.reduction == "exact" && (count & (count - 1)) != 0)
+            blame({"parallel.reduction", "train.micro_batch"},
+                  "exact reduction wants a power of two of micro-batches; batch {} makes {} of {}",
+                  train.batch, count, train.micro_batch);
         if (const auto step_tokens = checked_product({train.batch, config_.model.context}))
             check_schedule(*step_tokens);
     }
@@ -203,7 +229,9 @@ class Resolver {
     void check_sizes() {
         constexpr int64_t kMostElements = int64_t{1} << 48;
         const ModelConfig& model = config_.model;
-        const int64_t widest = std::max(3 * model.d_model, 2 * model.feed_forward.hidden);
+        const MoeConfig& moe = model.moe;
+        const int64_t widest =
+            std::max({3 * model.d_model, 2 * model.feed_forward.hidden, 2 * moe.shared_hidden});
         const auto too_large = [&](std::initializer_list<int64_t> factors) {
             return checked_product(factors).value_or(kMostElements) >= kMostElements;
         };
@@ -213,6 +241,13 @@ class Resolver {
                 "{} layers of micro_batch {} with context {} at width {} are more than any memory "
                 "holds",
                 model.layers, config_.train.micro_batch, model.context, widest);
+        if (moe.experts > 0 &&
+            (too_large({model.layers, config_.train.micro_batch, model.context, moe.top_k,
+                        config_.parallel.expert, std::max(model.d_model, 2 * moe.hidden)}) ||
+             too_large({model.layers, moe.experts, model.d_model, 2 * moe.hidden})))
+            blame({"model.moe.experts", "model.moe.hidden", "model.moe"},
+                  "{} experts of width {}, {} for each token, are more than any memory holds",
+                  moe.experts, moe.hidden, moe.top_k);
         if (too_large({model.layers, model.d_model, std::max(widest, model.vocab_size)}))
             blame({"model.layers", "model.d_model", "model"},
                   "{} layers of width {} are more parameters than any memory holds", model.layers,

@@ -39,6 +39,15 @@ struct TrainConfig {
     bool operator==(const TrainConfig&) const = default;
 };
 
+// How the work is spread over the ranks of a launch; their number is the launcher's to say.
+struct ParallelConfig {
+    int64_t expert = 1;    // ranks that share the experts of a layer
+    int64_t sharding = 0;  // over the ranks that hold the same parameters: 0, 1, 2
+    std::string reduction = "deterministic";  // "deterministic", "exact"
+    double timeout_s = 600;                   // until a silent rank is given up; 0: never
+    bool operator==(const ParallelConfig&) const = default;
+};
+
 struct RunConfig {
     uint64_t seed = 1;
     std::string device = "auto";     // "auto", "cpu"
@@ -48,6 +57,7 @@ struct RunConfig {
     DataConfig data;
     TrainConfig train;
     OptimizerConfig optimizer;
+    ParallelConfig parallel;
     std::map<std::string, std::string> ops_force;  // op base name -> implementation
     bool operator==(const RunConfig&) const = default;
 };

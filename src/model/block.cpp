@@ -3,20 +3,31 @@
 #include "ops/elementwise.hpp"
 
 namespace polytrain {
+namespace {
+
+std::unique_ptr<FeedForwardPart> make_feed_forward(
+    const std::string& block, const std::variant<FeedForwardShape, MoeShape>& shape) {
+    if (const auto* moe = std::get_if<MoeShape>(&shape))
+        return std::make_unique<Moe>(block + ".moe", *moe);
+    return std::make_unique<FeedForward>(block + ".feed_forward",
+                                         std::get<FeedForwardShape>(shape));
+}
+
+}  // namespace
 
 Block::Block(const std::string& name, const AttentionConfig& attention,
-             const FeedForwardShape& shape, double norm_eps)
+             const std::variant<FeedForwardShape, MoeShape>& shape, double norm_eps)
     : name_(name),
       width_(attention.width),
       attention_norm_(name + ".attention_norm", width_, norm_eps),
       attention_(name + ".attention", attention),
       feed_forward_norm_(name + ".feed_forward_norm", width_, norm_eps),
-      feed_forward_(name + ".feed_forward", shape) {}
+      feed_forward_(make_feed_forward(name, shape)) {}
 
 std::vector<Parameter*> Block::parameters() {
     std::vector<Parameter*> all;
     for (const auto& part : {attention_norm_.parameters(), attention_.parameters(),
-                             feed_forward_norm_.parameters(), feed_forward_.parameters()})
+                             feed_forward_norm_.parameters(), feed_forward_->parameters()})
         all.insert(all.end(), part.begin(), part.end());
     return all;
 }
@@ -38,7 +49,7 @@ void Block::plan(const Planner& planner) {
     attention_norm_.plan(planner);
     attention_.plan(planner);
     feed_forward_norm_.plan(planner);
-    feed_forward_.plan(planner);
+    feed_forward_->plan(planner);
 }
 
 void Block::forward_attention(const Pass& pass, const Tensor& x_NC, const Tensor& rotary_TD) const {
@@ -53,7 +64,7 @@ void Block::forward_attention(const Pass& pass, const Tensor& x_NC, const Tensor
 Tensor Block::forward(const Pass& pass, const Tensor& x_NC, const Tensor& rotary_TD) const {
     const Tensor branch = pass.in_use(branch_NC_), out = pass.in_use(out_NC_);
     forward_attention(pass, x_NC, rotary_TD);
-    feed_forward_.forward(pass, pass.in_use(feed_forward_in_NC_), branch);
+    feed_forward_->forward(pass, pass.in_use(feed_forward_in_NC_), branch);
     pass.run(Add{pass.in_use(mid_NC_), branch, out});
     return out;
 }
@@ -62,11 +73,11 @@ void Block::backward(const Pass& pass, const Tensor& x_NC, const Tensor& rotary_
                      const Tensor& d_NC) const {
     if (recomputed_) {
         forward_attention(pass, x_NC, rotary_TD);
-        feed_forward_.rebuild(pass, pass[feed_forward_in_NC_]);
+        feed_forward_->rebuild(pass, pass[feed_forward_in_NC_]);
     }
     const Tensor dnormed = pass[branch_NC_], dbranch = pass[dbranch_NC_];
 
-    feed_forward_.backward(pass, d_NC, pass[feed_forward_in_NC_], dnormed);
+    feed_forward_->backward(pass, d_NC, pass[feed_forward_in_NC_], dnormed);
     feed_forward_norm_.backward(pass, dnormed, pass[mid_NC_], dbranch);
     pass.run(Add{d_NC, dbranch, d_NC});
 

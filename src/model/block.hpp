@@ -1,16 +1,20 @@
 #pragma once
 
+#include <memory>
+#include <variant>
+
 #include "nn/attention.hpp"
-#include "nn/feed_forward.hpp"
+#include "nn/moe.hpp"
 #include "nn/rms_norm.hpp"
 
 namespace polytrain {
 
-// A pre-norm Transformer block: mid = x + attention(norm(x)), out = mid + feed_forward(norm(mid)).
+// A pre-norm Transformer block: mid = x + attention(norm(x)), out = mid + feed_forward(norm(mid)),
+// where the feed-forward part may be a mixture of experts.
 class Block {
   public:
-    Block(const std::string& name, const AttentionConfig& attention, const FeedForwardShape& shape,
-          double norm_eps);
+    Block(const std::string& name, const AttentionConfig& attention,
+          const std::variant<FeedForwardShape, MoeShape>& shape, double norm_eps);
 
     std::vector<Parameter*> parameters();
     void plan(const Planner& planner);
@@ -22,6 +26,9 @@ class Block {
     void backward(const Pass& pass, const Tensor& x_NC, const Tensor& rotary_TD,
                   const Tensor& d_NC) const;
 
+    // Null where the block has none.
+    const Moe* moe() const { return dynamic_cast<const Moe*>(feed_forward_.get()); }
+
   private:
     // Up to the input of the feed-forward part.
     void forward_attention(const Pass& pass, const Tensor& x_NC, const Tensor& rotary_TD) const;
@@ -32,7 +39,7 @@ class Block {
     RmsNorm attention_norm_;
     Attention attention_;
     RmsNorm feed_forward_norm_;
-    FeedForward feed_forward_;
+    std::unique_ptr<FeedForwardPart> feed_forward_;
     TensorId attention_in_NC_, mid_NC_, feed_forward_in_NC_, out_NC_;
     TensorId branch_NC_, dbranch_NC_;  // scratch
 };

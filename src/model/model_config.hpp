@@ -20,6 +20,22 @@ struct FeedForwardConfig {
     bool operator==(const FeedForwardConfig&) const = default;
 };
 
+// A mixture of experts in place of each layer's feed-forward part (docs/moe.md has the formulas).
+struct MoeConfig {
+    int64_t experts = 0;  // 0: none, the model is dense
+    int64_t top_k = 2;
+    int64_t hidden = 0;                  // of one expert; 0: feed_forward.hidden
+    int64_t shared_hidden = 0;           // of a part that every token passes besides; 0: none
+    std::string coefficients = "layer";  // one set for the "layer", or for each "expert"
+    bool renormalise = false;            // the chosen experts' weights sum to 1
+    double balance = 0.01;               // weight of the load-balancing loss
+    double z_loss = 0.001;               // weight of the router's z-loss
+    std::string loss_form = "textbook";  // "textbook", "olmoe"
+    std::string scope = "micro";         // of the load: "micro", "micro_dp", "global"
+    double bias_rate = 0;                // of the auxiliary-loss-free balancing; 0: none
+    bool operator==(const MoeConfig&) const = default;
+};
+
 // A decoder-only Transformer: RMSNorm before each part, rotary positions, no biases.
 struct ModelConfig {
     int64_t d_model = 128;
@@ -35,6 +51,7 @@ struct ModelConfig {
     double z_loss = 0;  // weight of (log sum exp of a token's logits)^2 in what is minimised
     InitConfig init;
     FeedForwardConfig feed_forward;
+    MoeConfig moe;
     bool operator==(const ModelConfig&) const = default;
 };
 

@@ -8,17 +8,44 @@
 
 namespace polytrain {
 
-Transformer::Transformer(const ModelConfig& config, const ActivationCatalog& activations)
-    : config_(config),
-      embedding_("embedding.table", config.vocab_size, config.d_model,
-                 Init::normal(config.init.std, config.init.cut)),
-      final_norm_("final_norm", config.d_model, config.norm_eps) {
+namespace {
+
+const ActivationInfo& activation_of(const ModelConfig& config,
+                                    const ActivationCatalog& activations) {
     const FeedForwardConfig& ff = config.feed_forward;
     std::string_view name = ActivationCatalog::gated_form(ff.activation);
     if (name.empty()) name = ff.activation;
     const ActivationInfo* activation = activations.find(name);
     PT_CHECK(activation != nullptr && config.kv_heads > 0 && ff.hidden > 0 && config.vocab_size > 0,
              "an unresolved model config: activation {}", ff.activation);
+    return *activation;
+}
+
+// `expert` has the layer's activation; the router's initialisation is that of every matrix.
+MoeShape moe_shape(const ModelConfig& config, FeedForwardShape expert) {
+    const MoeConfig& moe = config.moe;
+    expert.hidden = moe.hidden;
+    RouterShape router{config.d_model, moe.experts, moe.top_k,     moe.renormalise,
+                       moe.balance,    moe.z_loss,  BalanceScope::kMicro, expert.init};
+    if (moe.loss_form == "olmoe") {  // means over the layers; z has one more 1/k
+        const auto layers = static_cast<double>(config.layers);
+        router.balance /= layers;
+        router.z /= layers * static_cast<double>(moe.top_k);
+    }
+    if (moe.scope == "micro_dp") router.scope = BalanceScope::kMicroDp;
+    if (moe.scope == "global") router.scope = BalanceScope::kGlobal;
+    return {router, expert, moe.coefficients == "expert", moe.shared_hidden};
+}
+
+}  // namespace
+
+Transformer::Transformer(const ModelConfig& config, const ActivationCatalog& activations)
+    : config_(config),
+      embedding_("embedding.table", config.vocab_size, config.d_model,
+                 Init::normal(config.init.std, config.init.cut)),
+      final_norm_("final_norm", config.d_model, config.norm_eps) {
+    const FeedForwardConfig& ff = config.feed_forward;
+    const ActivationInfo& activation = activation_of(config, activations);
     const Init init = Init::normal(config.init.std, config.init.cut);
     const Init output_init =
         Init::normal(config.init.depth_scaled
@@ -28,14 +55,18 @@ Transformer::Transformer(const ModelConfig& config, const ActivationCatalog& act
     std::optional<QkNormKind> qk_norm;
     if (config.qk_norm != "none")
         qk_norm = config.qk_norm == "head" ? QkNormKind::kHead : QkNormKind::kFull;
-    for (int64_t layer = 0; layer < config.layers; ++layer)
+    const FeedForwardShape feed_forward{config.d_model, ff.hidden, &activation,
+                                        static_cast<int>(ff.order), ff.gated, init, output_init};
+    std::variant<FeedForwardShape, MoeShape> shape = feed_forward;
+    if (config.moe.experts > 0) shape = moe_shape(config, feed_forward);
+    for (int64_t layer = 0; layer < config.layers; ++layer) {
         blocks_.push_back(std::make_unique<Block>(
             fmt::format("layers.{}", layer),
             AttentionConfig{config.d_model, config.heads, config.kv_heads, init, output_init,
                             qk_norm, config.norm_eps},
-            FeedForwardShape{config.d_model, ff.hidden, activation, static_cast<int>(ff.order),
-                             ff.gated, init, output_init},
-            config.norm_eps));
+            shape, config.norm_eps));
+        if (const Moe* moe = blocks_.back()->moe()) mixtures_.push_back(moe);
+    }
     head_ = config.tied ? std::make_unique<LossHead>(embedding_.table(), config.z_loss)
                         : std::make_unique<LossHead>("head.weight", config.vocab_size,
                                                      config.d_model, init, config.z_loss);
@@ -48,6 +79,16 @@ Transformer::Transformer(const ModelConfig& config, const ActivationCatalog& act
     append(final_norm_.parameters());
     append(head_->parameters());
     for (size_t i = 0; i < parameters_.size(); ++i) parameters_[i]->index = static_cast<int>(i);
+
+    const auto add_bucket = [this](const std::vector<std::vector<Parameter*>>& parts) {
+        std::vector<const Parameter*>& bucket = buckets_.emplace_back();
+        for (const auto& part : parts)
+            for (const Parameter* parameter : part)
+                if (parameter->learned) bucket.push_back(parameter);
+    };
+    add_bucket({final_norm_.parameters(), head_->parameters()});
+    for (size_t i = blocks_.size(); i-- > 0;) add_bucket({blocks_[i]->parameters()});
+    add_bucket({embedding_.parameters()});
 }
 
 void Transformer::plan(const Planner& planner) {
@@ -67,7 +108,11 @@ void Transformer::plan(const Planner& planner) {
         dnormed_NC_ = planner.scratch("dnormed_NC", {n, width}, planner.dtype);
     }
     embedding_.plan(planner);
-    for (const auto& block : blocks_) block->plan(planner);
+    for (const auto& block : blocks_) {
+        std::optional<MemoryPlan::SharedGradients> shared;
+        if (planner.shares_gradients) shared.emplace(planner.plan);
+        block->plan(planner);
+    }
     normed_NC_ = planner.saved("normed_NC", {n, width}, planner.dtype);
     loss_N_ = planner.saved("loss_N", {n}, planner.acc());
     z_loss_N_ = planner.saved("z_loss_N", {n}, planner.acc());
@@ -86,14 +131,14 @@ void Transformer::initialise(const Pass& pass, uint64_t seed) const {
         const Init& init = parameter->init;
         if (init.kind == InitKind::kNormal) {
             pass.run(RandomNormal{value, philox_key(seed, "init/" + parameter->name), init.std,
-                                  init.cut});
+                                  init.cut, parameter->first});
         } else if (init.values.size() == 1) {
             pass.run(Fill{value, init.values[0]});
         } else {
-            for (size_t k = 0; k < init.values.size(); ++k) {
-                const auto i = static_cast<int64_t>(k);
-                pass.run(Fill{value.rows(i, i + 1), init.values[k]});
-            }
+            const Tensor flat = value.reshaped({value.elements()});
+            for (int64_t i = 0; i < flat.elements(); ++i)
+                pass.run(Fill{flat.rows(i, i + 1),
+                              init.values[static_cast<size_t>(i) % init.values.size()]});
         }
     }
 }
@@ -128,16 +173,28 @@ Transformer::LossSums Transformer::forward(const Pass& pass) const {
     return loss_sums(pass);
 }
 
-Transformer::LossSums Transformer::forward_backward(const Pass& pass) const {
+Transformer::LossSums Transformer::forward_backward(const Pass& pass, const Hooks& hooks) const {
     std::vector<Tensor> inputs;
     inputs.reserve(blocks_.size());
     const Tensor last = hidden(pass, &inputs);
+    if (hooks.routed) hooks.routed();
+    size_t bucket = 0;
+    const auto ready = [&] {
+        if (hooks.ready) hooks.ready(bucket);
+        ++bucket;
+        if (hooks.begin && bucket < buckets_.size()) hooks.begin(bucket);
+    };
+    if (hooks.begin) hooks.begin(bucket);
     const Tensor d = pass[d_NC_], dnormed = pass[dnormed_NC_];
     head_->forward_backward(pass, pass[normed_NC_], pass[targets_N_], losses(pass), dnormed);
     final_norm_.backward(pass, dnormed, last, d);
-    for (size_t i = blocks_.size(); i-- > 0;)
+    ready();
+    for (size_t i = blocks_.size(); i-- > 0;) {
         blocks_[i]->backward(pass, inputs[i], pass[rotary_TD_], d);
+        ready();
+    }
     embedding_.backward(pass, d, pass[ids_N_]);
+    ready();
     return loss_sums(pass);
 }
 

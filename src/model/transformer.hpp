@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <memory>
 
 #include "model/block.hpp"
@@ -37,13 +38,25 @@ class Transformer {
         double cross_entropy = 0, z = 0;
     };
     LossSums forward(const Pass& pass) const;
-    // The same, and adds every parameter's gradient of their sum.
-    LossSums forward_backward(const Pass& pass) const;
+    // The same, and adds every parameter's gradient of their sum and of the routers' losses.
+    // Called meanwhile, where they are there: `routed` when all routers have chosen and none has
+    // gone backward, `begin(i)` before backward comes to bucket i, `ready(i)` when its gradients are
+    // complete.
+    struct Hooks {
+        std::function<void()> routed;
+        std::function<void(size_t bucket)> begin, ready;
+    };
+    LossSums forward_backward(const Pass& pass, const Hooks& hooks = {}) const;
+
+    // The learned parameters in groups, in the order in which backward completes their gradients.
+    const std::vector<std::vector<const Parameter*>>& buckets() const { return buckets_; }
+    // Of the layers that have one, in their order.
+    const std::vector<const Moe*>& mixtures() const { return mixtures_; }
     // The logits [1, vocabulary] that follow row n; planned for inference only. With a cache the
     // rows are appended to it: pass.rows ids at positions from pass.position.
     Tensor logits_after(const Pass& pass, int64_t row) const;
-    // Appends to the cache alone.
-    void append_to_cache(const Pass& pass) const { hidden(pass, nullptr); }
+    // Without the head: routers choose, and a cache is appended to.
+    void run_layers(const Pass& pass) const { hidden(pass, nullptr); }
 
   private:
     Tensor hidden(const Pass& pass, std::vector<Tensor>* inputs) const;
@@ -56,6 +69,8 @@ class Transformer {
     RmsNorm final_norm_;
     std::unique_ptr<LossHead> head_;
     std::vector<Parameter*> parameters_;
+    std::vector<std::vector<const Parameter*>> buckets_;
+    std::vector<const Moe*> mixtures_;
 
     TensorId ids_N_, targets_N_, rotary_TD_, embedded_NC_, normed_NC_, loss_N_, z_loss_N_,
         loss_sums_2_;

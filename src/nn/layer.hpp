@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "comm/grid.hpp"
 #include "nn/parameter.hpp"
 #include "ops/op_table.hpp"
 
@@ -23,6 +24,14 @@ struct Planner {
     bool training = true;         // else: no gradients, no backward scratch
     Recompute recompute = Recompute::kNone;
     int64_t cache = 0;  // inference: keys and values of this many tokens are kept; 0: none
+    Layout layout = {};
+    int64_t step_rows = 0;  // tokens of a step, over all ranks
+    // Gradients must not depend on the layout: what other ranks' rows add is kept apart by rank
+    // (parallel.reduction "exact").
+    bool exact = false;
+    // Gradients of a block are read before backward goes on to the next, which may then use their
+    // memory (parallel.sharding 2).
+    bool shares_gradients = false;
 
     int64_t rows() const { return batch * time; }
     DType acc() const { return accumulator_of(dtype); }
@@ -53,7 +62,7 @@ struct Planner {
         const auto bytes = static_cast<int64_t>(std::max({ops.scratch_bytes(op)...}));
         return scratch(name + ".scratch", {bytes}, DType::kU8);
     }
-    // Declares a parameter and, in training, its gradient.
+    // Declares this rank's part of a parameter and, in training, its gradient.
     void declare(Parameter& parameter) const;
 };
 
@@ -65,6 +74,11 @@ struct Pass {
     // Decoding: how many of the planned rows are in use, 0 for all, and how many tokens the caches
     // of keys and values hold already.
     int64_t rows = 0, position = 0;
+    // Absent: one rank.
+    const Grid* grid = nullptr;
+    // Scored over routed tokens of the whole step: what auxiliary losses are seeded with, so that
+    // the division by the scored tokens leaves one by the routed.
+    double auxiliary_seed = 1;
 
     Tensor operator[](TensorId id) const { return arena[id]; }
     // The rows in use of a tensor of activations.

@@ -31,19 +31,34 @@ enum class DecayClass : uint8_t { kMatrix, kEmbedding, kGain, kCoefficient };
 // "matrix", "embedding", "gain", "coefficient".
 std::string_view name_of(DecayClass decay);
 
-// Which ranks hold a copy, and so over which its gradient is summed.
-enum class Replication : uint8_t { kAllRanks };
+// Which ranks hold a copy, and so over which its gradient is summed: all; or, of a parameter whose
+// first dimension is the experts, those that hold the same range of them.
+enum class Replication : uint8_t { kAllRanks, kExperts };
 
 struct Parameter {
     std::string name;  // global: "layers.3.attention.qkv"
-    Shape shape;
+    Shape shape;       // of the whole
     DType dtype = DType::kF32;
     Init init;
     DecayClass decay = DecayClass::kMatrix;
     Replication replication = Replication::kAllRanks;
-    int index = -1;  // global, in the model's order
+    bool learned = true;  // else a state that is saved, but has no gradient
+    int index = -1;       // global, in the model's order
 
-    TensorId value, gradient;  // in the model's memory plan; no gradient in inference
+    // Of this rank, set when it is declared to a memory plan: the part it holds and the element of
+    // the whole that this part begins at.
+    Shape local_shape;
+    int64_t first = 0;
+    // Sums that the gradient keeps apart, [sources * local_shape[0], ...]: with exact reduction one
+    // for each rank that sends rows to these experts.
+    int64_t sources = 1;
+    TensorId value, gradient;  // no gradient in inference
+
+    bool is_experts() const { return replication == Replication::kExperts; }
+    // What is whole on one rank: an expert's part, or all of it. In elements.
+    int64_t unit() const {
+        return is_experts() ? shape.elements() / shape[0] : shape.elements();
+    }
 };
 
 }  // namespace polytrain

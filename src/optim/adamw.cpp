@@ -1,5 +1,6 @@
 #include "optim/adamw.hpp"
 
+#include <algorithm>
 #include <cmath>
 
 #include "ops/adamw.hpp"
@@ -7,50 +8,63 @@
 
 namespace polytrain {
 
-AdamWOptimizer::AdamWOptimizer(const OptimizerConfig& config, std::vector<Parameter*> parameters)
-    : config_(config), parameters_(std::move(parameters)) {}
-
-void AdamWOptimizer::plan(const Planner& planner) {
-    const auto count = static_cast<int64_t>(parameters_.size());
-    squares_ = planner.plan.add("gradient_squares", {count}, DType::kF64, Life::kOptimizer);
-    const Tensor result = Planner::described({1}, DType::kF64);
-    for (const Parameter* parameter : parameters_) {
-        const DType acc = accumulator_of(parameter->dtype);
-        const auto add = [&](const char* moment) {
-            return planner.plan.add(parameter->name + moment, parameter->shape, acc,
-                                    Life::kOptimizer);
-        };
-        m_.push_back(add(".m"));
-        v_.push_back(add(".v"));
-        masters_.push_back(parameter->dtype == acc ? TensorId{} : add(".master"));
-        const MemoryPlan::Scope scope(planner.plan);
-        norm_scratch_.push_back(planner.scratch_of(
-            parameter->name + ".norm",
-            Sum{Planner::described(parameter->shape, acc), result, true, {}},
-            Sum{Planner::described(parameter->shape, parameter->dtype), result, true, {}}));
-    }
+AdamWOptimizer::AdamWOptimizer(const OptimizerConfig& config, Sharding sharding,
+                               const std::vector<Parameter*>& parameters, GradientReducer& reducer)
+    : config_(config), sharding_(sharding), reducer_(reducer) {
+    for (Parameter* parameter : parameters)
+        if (parameter->learned) parameters_.push_back(parameter);
+    m_.resize(parameters.size());
+    v_ = masters_ = m_;
 }
 
-void AdamWOptimizer::zero_gradients(const Pass& pass) const {
-    for (const Parameter* parameter : parameters_) pass.stream.zero(pass[parameter->gradient]);
+Shard AdamWOptimizer::kept(const Parameter& parameter) const {
+    return sharding_ == Sharding::kNone ? Shard{0, parameter.local_shape.elements()}
+                                        : own_shard(parameter, layout_);
+}
+
+void AdamWOptimizer::plan(const Planner& planner) {
+    layout_ = planner.layout;
+    int64_t chunks = 0;
+    for (const Parameter* parameter : parameters_) {
+        const auto index = static_cast<size_t>(parameter->index);
+        const DType acc = accumulator_of(parameter->dtype);
+        const auto add = [&](const char* part) {
+            return planner.plan.add(parameter->name + part, {kept(*parameter).elements()}, acc,
+                                    Life::kOptimizer);
+        };
+        m_[index] = add(".m");
+        v_[index] = add(".v");
+        if (parameter->dtype != acc) masters_[index] = add(".master");
+        chunks += chunk_count(*parameter);
+    }
+    chunk_squares_ = planner.plan.add("squares", {chunks}, DType::kF64, Life::kOptimizer);
+    result_ = planner.plan.add("squares.sum", {1}, DType::kF64, Life::kOptimizer);
 }
 
 void AdamWOptimizer::reset(const Pass& pass) const {
-    for (size_t i = 0; i < parameters_.size(); ++i) {
-        pass.stream.zero(pass[m_[i]]);
-        pass.stream.zero(pass[v_[i]]);
-        if (masters_[i].valid()) pass.run(Convert{pass[parameters_[i]->value], pass[masters_[i]]});
+    for (const Parameter* parameter : parameters_) {
+        const int index = parameter->index;
+        pass.stream.zero(pass[m(index)]);
+        pass.stream.zero(pass[v(index)]);
+        if (master(index).valid())
+            pass.run(Convert{shard_view(pass[parameter->value], kept(*parameter)),
+                             pass[master(index)]});
     }
 }
 
-void AdamWOptimizer::store_masters(const Pass& pass) const {
-    for (size_t i = 0; i < parameters_.size(); ++i)
-        if (masters_[i].valid()) pass.run(Convert{pass[masters_[i]], pass[parameters_[i]->value]});
-}
-
-TensorId AdamWOptimizer::weight(int index) const {
-    const auto i = static_cast<size_t>(index);
-    return masters_[i].valid() ? masters_[i] : parameters_[i]->value;
+AdamWOptimizer::State AdamWOptimizer::own_state(const Pass& pass,
+                                                const Parameter& parameter) const {
+    const Shard shard = own_shard(parameter, layout_), all = kept(parameter);
+    const Shard within{shard.begin - all.begin, shard.end - all.begin};
+    const int index = parameter.index;
+    State state;
+    state.shard = shard;
+    state.weight = master(index).valid() ? shard_view(pass[master(index)], within)
+                                         : shard_view(pass[parameter.value], shard);
+    if (!parameter.learned) return state;
+    state.m = shard_view(pass[m(index)], within);
+    state.v = shard_view(pass[v(index)], within);
+    return state;
 }
 
 bool AdamWOptimizer::decays(const Parameter& parameter) const {
@@ -67,26 +81,53 @@ bool AdamWOptimizer::decays(const Parameter& parameter) const {
     return false;
 }
 
-std::vector<double> AdamWOptimizer::squared_norms(const Pass& pass, TensorId Parameter::*of) const {
-    const Tensor squares = pass[squares_];
-    for (size_t i = 0; i < parameters_.size(); ++i) {
-        const auto slot = static_cast<int64_t>(i);
-        pass.run(Sum{pass[parameters_[i]->*of], squares.rows(slot, slot + 1), true,
-                     pass[norm_scratch_[i]]});
+template <class F>
+std::vector<double> AdamWOptimizer::squares(const Pass& pass, const F& shard) const {
+    // Sums by chunk, each made by the rank that owns it; all others are 0.
+    const Tensor chunks = pass[chunk_squares_];
+    pass.stream.zero(chunks);
+    int64_t begin = 0;
+    for (const Parameter* parameter : parameters_) {
+        const Shard own = own_shard(*parameter, layout_);
+        const Tensor x = shard(*parameter);
+        const int64_t unit = parameter->unit();
+        int64_t chunk = begin + first_chunk(*parameter, own);
+        // A unit's chunks begin anew.
+        for (int64_t at = own.begin; at < own.end;) {
+            const int64_t end = std::min(own.end, (at / unit + 1) * unit);
+            const int64_t count = SquaredChunks::chunks(end - at);
+            pass.run(SquaredChunks{x.rows(at - own.begin, end - own.begin),
+                                   chunks.rows(chunk, chunk + count)});
+            chunk += count;
+            at = end;
+        }
+        begin += chunk_count(*parameter);
     }
-    std::vector<double> host(parameters_.size());
-    pass.stream.download(host.data(), squares, squares.bytes());
-    return host;
+    if (layout_.ranks > 1) {
+        pass.stream.synchronize();
+        pass.grid->all().all_reduce(chunks, Reduce::kSum, "squares").wait();
+    }
+    std::vector<double> squares;
+    begin = 0;
+    for (const Parameter* parameter : parameters_) {
+        const int64_t end = begin + chunk_count(*parameter);
+        pass.run(Sum{chunks.rows(begin, end), pass[result_], false, {}});
+        pass.stream.download(&squares.emplace_back(), pass[result_], sizeof(double));
+        begin = end;
+    }
+    return squares;
 }
 
-double AdamWOptimizer::gradient_norm(const Pass& pass, int64_t scored) const {
+double AdamWOptimizer::gradient_norm(const Pass& pass, int64_t scored) {
+    squares_ = squares(
+        pass, [&](const Parameter& parameter) { return reducer_.own_sum(pass, parameter); });
     double sum = 0;
-    for (double square : squared_norms(pass, &Parameter::gradient)) sum += square;
+    for (const double square : squares_) sum += square;
     return std::sqrt(sum) / static_cast<double>(scored);
 }
 
 void AdamWOptimizer::step(const Pass& pass, int64_t update, double lr, double norm,
-                          int64_t scored) const {
+                          int64_t scored) {
     const double clip = config_.clip > 0 && norm > config_.clip ? config_.clip / norm : 1.0;
     AdamW op;
     op.lr = lr;
@@ -95,28 +136,32 @@ void AdamWOptimizer::step(const Pass& pass, int64_t update, double lr, double no
     op.eps = config_.eps;
     op.gradient_scale = clip / static_cast<double>(scored);
     op.step = update;
-    for (size_t i = 0; i < parameters_.size(); ++i) {
-        const Parameter& parameter = *parameters_[i];
-        op.weight = pass[weight(parameter.index)];
-        op.stored = masters_[i].valid() ? pass[parameter.value] : Tensor{};
-        op.gradient = pass[parameter.gradient];
-        op.m = pass[m_[i]];
-        op.v = pass[v_[i]];
-        op.weight_decay = decays(parameter) ? config_.weight_decay : 0;
+    if (sharding_ == Sharding::kNone) reducer_.share_sums(pass);
+    for (const Parameter* parameter : parameters_) {
+        const int index = parameter->index;
+        const Shard shard = kept(*parameter);
+        if (shard.elements() == 0) continue;
+        const Tensor value = shard_view(pass[parameter->value], shard);
+        op.weight = master(index).valid() ? pass[master(index)] : value;
+        op.stored = master(index).valid() ? value : Tensor{};
+        op.gradient = sharding_ == Sharding::kNone
+                          ? shard_view(pass[parameter->gradient], shard)
+                          : reducer_.own_sum(pass, *parameter);
+        op.m = pass[m(index)];
+        op.v = pass[v(index)];
+        op.weight_decay = decays(*parameter) ? config_.weight_decay : 0;
         pass.run(op);
     }
-}
-
-std::string AdamWOptimizer::first_bad_gradient(const Pass& pass) const {
-    return first_bad(pass, &Parameter::gradient);
+    if (sharding_ != Sharding::kNone) reducer_.share_values(pass);
 }
 
 std::string AdamWOptimizer::first_bad_weight(const Pass& pass) const {
-    return first_bad(pass, &Parameter::value);
+    return first_bad(squares(pass, [&](const Parameter& parameter) {
+        return shard_view(pass[parameter.value], own_shard(parameter, layout_));
+    }));
 }
 
-std::string AdamWOptimizer::first_bad(const Pass& pass, TensorId Parameter::*of) const {
-    const std::vector<double> squares = squared_norms(pass, of);
+std::string AdamWOptimizer::first_bad(const std::vector<double>& squares) const {
     for (size_t i = 0; i < squares.size(); ++i)
         if (!std::isfinite(squares[i]))
             return fmt::format("{} (squared norm {})", parameters_[i]->name, squares[i]);

@@ -3,53 +3,69 @@
 #include <string>
 #include <vector>
 
-#include "nn/layer.hpp"
+#include "optim/gradient_reducer.hpp"
 #include "optim/optimizer_config.hpp"
 
 namespace polytrain {
 
-// AdamW over a model's parameters, with clipping by the global norm. Decay applies to matrices, by
-// option to embeddings and gains, and never to PolyCom coefficients. Parameters stored in bf16 have
-// an f32 master copy, which is what is updated and saved.
+// AdamW over a model's learned parameters, with clipping by the global norm. Decay applies to
+// matrices, by option to embeddings and gains, and never to PolyCom coefficients. Parameters stored
+// in bf16 have an f32 master copy, which is what is updated and saved. With sharding, a rank has
+// the state of its shards alone, updates these, and gets the others' values.
 class AdamWOptimizer {
   public:
-    AdamWOptimizer(const OptimizerConfig& config, std::vector<Parameter*> parameters);
+    // The reducer must outlive it.
+    AdamWOptimizer(const OptimizerConfig& config, Sharding sharding,
+                   const std::vector<Parameter*>& parameters, GradientReducer& reducer);
 
+    // After the reducer's.
     void plan(const Planner& planner);
 
-    // Zeroes gradients; before the first micro-batch of a step.
-    void zero_gradients(const Pass& pass) const;
     // Zeroes both moments and takes the parameters' values into the masters; at the start of a new
     // run.
     void reset(const Pass& pass) const;
-    // Rounds the masters into the parameters' values; after they were read from a checkpoint.
-    void store_masters(const Pass& pass) const;
-    // The norm of all gradients after the division by `scored`, the global count of scored tokens.
-    // Every logical parameter counts once.
-    double gradient_norm(const Pass& pass, int64_t scored) const;
+    // The norm of the step's gradient after the division by `scored`, the global count of scored
+    // tokens. Every logical parameter counts once; the bits are the same on all ranks. After the
+    // reducer's end_step.
+    double gradient_norm(const Pass& pass, int64_t scored);
     // Update number `update` (from 1; steps that were skipped don't count) at rate `lr`. `norm` is
     // gradient_norm's answer.
-    void step(const Pass& pass, int64_t update, double lr, double norm, int64_t scored) const;
-    // The first parameter whose gradient, or value, isn't finite, by name; empty if all are.
-    std::string first_bad_gradient(const Pass& pass) const;
+    void step(const Pass& pass, int64_t update, double lr, double norm, int64_t scored);
+    // The first parameter whose gradient (as gradient_norm saw it), or value, isn't finite, by
+    // name; empty if all are. The same on all ranks.
+    std::string first_bad_gradient() const { return first_bad(squares_); }
     std::string first_bad_weight(const Pass& pass) const;
 
-    // Of a parameter, by its index: what is updated (the master copy or the value itself), and the
-    // moments.
-    TensorId weight(int index) const;
+    // What a rank saves of a parameter: its shard, as all of it (what is updated: the master copy or
+    // the value itself) and of the moments, which have none where the parameter isn't learned.
+    struct State {
+        Shard shard;
+        Tensor weight, m, v;
+    };
+    State own_state(const Pass& pass, const Parameter& parameter) const;
+    // What this rank keeps of the moments and masters: a range of its part of the parameter.
+    Shard kept(const Parameter& parameter) const;
+    // Of a parameter by its index; masters and moments hold kept() of it, flat. Invalid where there
+    // is none.
+    TensorId master(int index) const { return masters_[static_cast<size_t>(index)]; }
     TensorId m(int index) const { return m_[static_cast<size_t>(index)]; }
     TensorId v(int index) const { return v_[static_cast<size_t>(index)]; }
 
   private:
     bool decays(const Parameter& parameter) const;
-    // Of each parameter's gradient, or value.
-    std::vector<double> squared_norms(const Pass& pass, TensorId Parameter::*of) const;
-    std::string first_bad(const Pass& pass, TensorId Parameter::*of) const;
+    // By parameter, of what `shard` gives of each: this rank's share of it, flat.
+    template <class F>
+    std::vector<double> squares(const Pass& pass, const F& shard) const;
+    std::string first_bad(const std::vector<double>& squares) const;
 
     OptimizerConfig config_;
-    std::vector<Parameter*> parameters_;
-    std::vector<TensorId> m_, v_, masters_, norm_scratch_;  // masters: invalid where there is none
-    TensorId squares_;                                      // f64, one a parameter
+    Sharding sharding_;
+    std::vector<Parameter*> parameters_;  // learned
+    GradientReducer& reducer_;
+    Layout layout_;
+    std::vector<TensorId> m_, v_, masters_;  // by index
+    std::vector<double> squares_;            // of the last gradient
+    TensorId chunk_squares_, result_;
 };
 
 }  // namespace polytrain

@@ -101,7 +101,7 @@ std::optional<int64_t> parameters_of(const std::string& config_text, const std::
     try {
         const RunConfig config = parse_config_text(config_text, name, catalog);
         const Transformer model(config.model, catalog);
-        return count_parameters(model.parameters()).parameters;
+        return count_parameters(config.model, model.parameters()).parameters;
     } catch (const Error&) {
         return std::nullopt;
     }

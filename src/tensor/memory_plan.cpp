@@ -25,6 +25,8 @@ std::string_view name_of(Life life) {
             return "gradient";
         case Life::kOptimizer:
             return "optimizer";
+        case Life::kExchange:
+            return "exchange";
         case Life::kSaved:
             return "saved";
         case Life::kData:
@@ -38,31 +40,41 @@ std::string_view name_of(Life life) {
 }
 
 TensorId MemoryPlan::add(std::string name, Shape shape, DType dtype, Life life) {
-    Entry entry{std::move(name), shape, dtype, life, 0};
+    using Area = Entry::Area;
+    Entry entry{std::move(name), shape, dtype, life, 0, Area::kFixed};
     const size_t bytes = aligned(entry.bytes());
+    const auto push = [&](Area area, size_t& top, size_t& peak) {
+        entry.area = area;
+        entry.offset = top;
+        top += bytes;
+        peak = std::max(peak, top);
+    };
+    size_t& life_bytes = life_bytes_[static_cast<size_t>(life)];
     if (life == Life::kScratch) {
-        entry.offset = scratch_top_;
-        scratch_top_ += bytes;
-        scratch_peak_ = std::max(scratch_peak_, scratch_top_);
+        push(Area::kScratch, scratch_top_, scratch_peak_);
+    } else if (life == Life::kGradient && shares_gradients_) {
+        push(Area::kSharedGradients, gradient_top_, gradient_peak_);
     } else if (life == Life::kSnapshot) {
-        size_t& snapshot_bytes = life_bytes_[static_cast<size_t>(life)];
-        entry.offset = snapshot_bytes;
-        snapshot_bytes += bytes;
+        push(Area::kSnapshot, life_bytes, life_bytes);
     } else {
-        entry.offset = fixed_bytes_;
-        fixed_bytes_ += bytes;
-        life_bytes_[static_cast<size_t>(life)] += bytes;
+        push(Area::kFixed, fixed_bytes_, fixed_bytes_);
+        life_bytes += bytes;
     }
     entries_.push_back(std::move(entry));
     return {static_cast<int>(entries_.size()) - 1};
 }
 
 size_t MemoryPlan::bytes(Life life) const {
-    return life == Life::kScratch ? scratch_peak_ : life_bytes_[static_cast<size_t>(life)];
+    if (life == Life::kScratch) return scratch_peak_;
+    return life_bytes_[static_cast<size_t>(life)] + (life == Life::kGradient ? gradient_peak_ : 0);
+}
+
+size_t MemoryPlan::arena_bytes() const {
+    return fixed_bytes_ + gradient_peak_ + scratch_peak_;
 }
 
 size_t MemoryPlan::total_bytes() const {
-    return fixed_bytes_ + scratch_peak_ + bytes(Life::kSnapshot);
+    return arena_bytes() + bytes(Life::kSnapshot);
 }
 
 size_t MemoryPlan::op_scratch_bytes() const {
@@ -93,19 +105,28 @@ std::string MemoryPlan::table() const {
 Arena::Arena(Backend& backend, const MemoryPlan& plan) : backend_(backend) {
     PT_CHECK(plan.scratch_top_ == 0, "a scratch tensor was planned outside every scope");
     try {
-        buffer_ = Buffer(backend, plan.fixed_bytes_ + plan.scratch_peak_);
+        buffer_ = Buffer(backend, plan.arena_bytes());
     } catch (const Error& error) {
         fail(error.code(), "{}\nThe plan of this run's memory was:\n{}", error.what(),
              plan.table());
     }
     tensors_.reserve(plan.entries().size());
     for (const MemoryPlan::Entry& entry : plan.entries()) {
-        if (entry.life == Life::kSnapshot) {
-            tensors_.emplace_back();
-            continue;
+        size_t start = 0;
+        switch (entry.area) {
+            case MemoryPlan::Entry::Area::kSnapshot:
+                tensors_.emplace_back();
+                continue;
+            case MemoryPlan::Entry::Area::kScratch:
+                start += plan.gradient_peak_;
+                [[fallthrough]];
+            case MemoryPlan::Entry::Area::kSharedGradients:
+                start += plan.fixed_bytes_;
+                break;
+            case MemoryPlan::Entry::Area::kFixed:
+                break;
         }
-        const size_t offset =
-            entry.offset + (entry.life == Life::kScratch ? plan.fixed_bytes_ : size_t{0});
+        const size_t offset = start + entry.offset;
         tensors_.push_back({static_cast<std::byte*>(buffer_.data()) + offset, entry.shape,
                             entry.dtype, backend.device()});
     }

@@ -5,7 +5,8 @@
 //
 // A snapshot is host memory that whoever planned it allocates; all else lies in the arena.
 // Scratch is a stack: what is declared inside a MemoryPlan::Scope shares its bytes with what the
-// scopes after it declare. All other lives keep their own bytes.
+// scopes after it declare. Gradients declared inside a MemoryPlan::SharedGradients share theirs in
+// the same way, in an area of their own. All other lives keep their own bytes.
 
 #include <array>
 #include <string>
@@ -16,11 +17,20 @@
 
 namespace polytrain {
 
-enum class Life : uint8_t { kParameter, kGradient, kOptimizer, kSaved, kData, kScratch, kSnapshot };
+enum class Life : uint8_t {
+    kParameter,
+    kGradient,
+    kOptimizer,
+    kExchange,  // what is sent to and received from other ranks when gradients are reduced
+    kSaved,
+    kData,
+    kScratch,
+    kSnapshot
+};
 inline constexpr std::array kLives{Life::kParameter, Life::kGradient, Life::kOptimizer,
-                                   Life::kSaved,     Life::kData,     Life::kScratch,
-                                   Life::kSnapshot};
-// "parameter", "gradient", "optimizer", "saved", "data", "scratch", "snapshot".
+                                   Life::kExchange,  Life::kSaved,    Life::kData,
+                                   Life::kScratch,   Life::kSnapshot};
+// "parameter", "gradient", "optimizer", "exchange", "saved", "data", "scratch", "snapshot".
 std::string_view name_of(Life life);
 
 // Names a planned tensor.
@@ -36,7 +46,8 @@ class MemoryPlan {
         Shape shape;
         DType dtype;
         Life life;
-        size_t offset;  // from the start of the arena; of its own area for scratch and snapshot
+        size_t offset;  // from the start of the arena, or of `area`
+        enum class Area : uint8_t { kFixed, kSharedGradients, kScratch, kSnapshot } area;
         size_t bytes() const { return static_cast<size_t>(shape.elements()) * size_of(dtype); }
     };
 
@@ -53,11 +64,27 @@ class MemoryPlan {
         size_t mark_;
     };
 
+    // While it lives, gradients are declared into memory that is free again at its end.
+    class SharedGradients {
+      public:
+        explicit SharedGradients(MemoryPlan& plan) : plan_(plan) { plan_.shares_gradients_ = true; }
+        ~SharedGradients() {
+            plan_.shares_gradients_ = false;
+            plan_.gradient_top_ = 0;
+        }
+        SharedGradients(const SharedGradients&) = delete;
+        SharedGradients& operator=(const SharedGradients&) = delete;
+
+      private:
+        MemoryPlan& plan_;
+    };
+
     TensorId add(std::string name, Shape shape, DType dtype, Life life);
 
     const std::vector<Entry>& entries() const { return entries_; }
     // Bytes of one life, each tensor rounded up to the alignment; for scratch the highest stack.
     size_t bytes(Life life) const;
+    size_t arena_bytes() const;
     size_t total_bytes() const;
     // Of the scratch, what kernels and libraries work in: the largest that any op asks for. It is
     // planned as bytes without a type.
@@ -71,6 +98,8 @@ class MemoryPlan {
     std::array<size_t, kLives.size()> life_bytes_{};
     size_t fixed_bytes_ = 0;  // of the arena, all but scratch
     size_t scratch_top_ = 0, scratch_peak_ = 0;
+    bool shares_gradients_ = false;
+    size_t gradient_top_ = 0, gradient_peak_ = 0;  // of the shared ones
 };
 
 // The memory of a plan, in one allocation.

@@ -35,7 +35,7 @@ std::vector<float> Decoder::logits_after(const std::vector<int32_t>& ids) {
     // Whole chunks, then single rows: the two sizes that products are planned for.
     while (begin + 1 < count) {
         const int64_t rows = begin + chunk_ < count ? chunk_ : 1;
-        session_.model().append_to_cache(upload(ids, begin, rows));
+        session_.model().run_layers(upload(ids, begin, rows));
         begin += rows;
     }
     const Pass last = upload(ids, begin, 1);

@@ -11,9 +11,14 @@
 namespace polytrain {
 namespace {
 
-Planner training_planner(const RunConfig& config, const OpTable& ops, MemoryPlan& memory) {
+Planner training_planner(const RunConfig& config, const OpTable& ops, const Layout& layout,
+                         MemoryPlan& memory) {
     Planner planner{memory, ops, config.train.micro_batch, config.model.context,
                     storage_type(config)};
+    planner.layout = layout;
+    planner.step_rows = config.train.batch * config.model.context;
+    planner.exact = config.parallel.reduction == "exact";
+    planner.shares_gradients = config.parallel.sharding == 2;
     if (config.train.recompute != "none")
         planner.recompute =
             config.train.recompute == "block" ? Recompute::kBlock : Recompute::kActivation;
@@ -30,16 +35,18 @@ struct HostTensor {
     }
 };
 
-void read_into(const Checkpoint& checkpoint, const std::string& name, const Tensor& tensor,
-               const Stream& stream) {
+// Elements of `tensor` (of `parameter`, or one of its moments) from `first` on, into a flat tensor.
+void read_into(const Checkpoint& checkpoint, const std::string& name, const Shape& whole,
+               int64_t first, const Tensor& tensor, const Stream& stream) {
     HostTensor host(tensor);
-    checkpoint.read(name, host.view);
+    checkpoint.read(name, whole, first, host.view);
     stream.upload(tensor, host.view.data, host.bytes.size());
 }
 
-// A weight as the model stores it; checkpoints have it in the accumulator type.
+// This rank's part of a weight as the model stores it; checkpoints have it in the accumulator type.
 void read_weight(const Checkpoint& checkpoint, const Parameter& parameter, const Pass& pass) {
-    const Tensor value = pass[parameter.value];
+    const Tensor local = pass[parameter.value];
+    const Tensor value = local.reshaped({local.elements()});
     Tensor wide = value;
     wide.dtype = accumulator_of(value.dtype);
     Buffer buffer;
@@ -47,7 +54,7 @@ void read_weight(const Checkpoint& checkpoint, const Parameter& parameter, const
         buffer = Buffer(pass.stream.backend(), wide.bytes());
         wide.data = buffer.data();
     }
-    read_into(checkpoint, parameter.name, wide, pass.stream);
+    read_into(checkpoint, parameter.name, parameter.shape, parameter.first, wide, pass.stream);
     if (wide.dtype != value.dtype) pass.run(Convert{wide, value});
 }
 
@@ -57,31 +64,22 @@ void upload(const HostBatch& batch, const Transformer& model, const Pass& pass) 
                        batch.targets.size() * sizeof(int32_t));
 }
 
-// Calls f(name in the checkpoint, tensor) for all of one kind of a run's state.
-template <class F>
-void for_each_weight(const TrainingPlan& plan, const Arena& arena, F&& f) {
-    for (const Parameter* parameter : plan.model->parameters())
-        f(parameter->name, arena[plan.optimizer->weight(parameter->index)]);
-}
-template <class F>
-void for_each_moment(const TrainingPlan& plan, const Arena& arena, F&& f) {
-    for (const Parameter* parameter : plan.model->parameters()) {
-        f(parameter->name + ".m", arena[plan.optimizer->m(parameter->index)]);
-        f(parameter->name + ".v", arena[plan.optimizer->v(parameter->index)]);
-    }
-}
-
-// What a snapshot of weights and moments takes, each tensor aligned.
+// What a snapshot of this rank's weights and moments takes, each slice aligned.
 int64_t state_bytes(const TrainingPlan& plan) {
     int64_t bytes = 0;
-    for (const Parameter* parameter : plan.model->parameters())
-        for (const TensorId id :
-             {plan.optimizer->weight(parameter->index), plan.optimizer->m(parameter->index),
-              plan.optimizer->v(parameter->index)}) {
-            const MemoryPlan::Entry& entry = plan.memory.entries()[static_cast<size_t>(id.index)];
-            bytes += round_up(static_cast<int64_t>(entry.bytes()), Backend::kAlignment);
-        }
+    for (const Parameter* parameter : plan.model->parameters()) {
+        const auto slice = own_shard(*parameter, plan.layout).elements() *
+                           static_cast<int64_t>(size_of(accumulator_of(parameter->dtype)));
+        bytes += (parameter->learned ? 3 : 1) * round_up(slice, Backend::kAlignment);
+    }
     return bytes;
+}
+
+// "weights.safetensors", or of several ranks "weights-00002-of-00004.safetensors".
+std::string state_file(const char* what, const Layout& layout) {
+    return layout.ranks == 1
+               ? fmt::format("{}.safetensors", what)
+               : fmt::format("{}-{:05}-of-{:05}.safetensors", what, layout.rank, layout.ranks);
 }
 
 size_t snapshot_bytes(const TrainingPlan& plan) {
@@ -105,23 +103,51 @@ DType storage_type(const RunConfig& config) {
     return config.precision == "bf16" ? DType::kBf16 : DType::kF32;
 }
 
-TrainingPlan plan_training(const RunConfig& config, const OpTable& ops) {
+int64_t rounds_of(const RunConfig& config, const Layout& layout) {
+    const int64_t micro_batches = config.train.batch / config.train.micro_batch;
+    if (layout.ranks % layout.expert != 0)
+        fail(ExitCode::kBadConfig,
+             "parallel.expert: {} doesn't divide the {} ranks of this launch; start a multiple of "
+             "it",
+             layout.expert, layout.ranks);
+    if (micro_batches % layout.ranks != 0)
+        fail(ExitCode::kBadConfig,
+             "train.batch: {} sequences in micro-batches of {} are {}, which {} ranks can't share "
+             "out evenly; start a number of ranks that divides {}, or set train.micro_batch lower",
+             config.train.batch, config.train.micro_batch, micro_batches, layout.ranks,
+             micro_batches);
+    return micro_batches / layout.ranks;
+}
+
+TrainingPlan plan_training(const RunConfig& config, const OpTable& ops, const Layout& layout) {
     TrainingPlan plan;
+    plan.layout = layout;
+    plan.rounds = rounds_of(config, layout);
+    const auto sharding = static_cast<Sharding>(config.parallel.sharding);
     plan.model = std::make_unique<Transformer>(config.model, ops.activations());
-    plan.optimizer = std::make_unique<AdamWOptimizer>(config.optimizer, plan.model->parameters());
-    const Planner planner = training_planner(config, ops, plan.memory);
+    plan.reducer =
+        std::make_unique<GradientReducer>(plan.model->buckets(), sharding, plan.rounds);
+    plan.optimizer = std::make_unique<AdamWOptimizer>(config.optimizer, sharding,
+                                                      plan.model->parameters(), *plan.reducer);
+    const Planner planner = training_planner(config, ops, layout, plan.memory);
     plan.model->plan(planner);
+    plan.reducer->plan(planner);
     plan.optimizer->plan(planner);
     plan.snapshot = plan.memory.add("checkpoint", {state_bytes(plan)}, DType::kU8, Life::kSnapshot);
     return plan;
 }
 
-TrainingSession::TrainingSession(const RunConfig& config, Backend& backend, const OpTable& ops)
+TrainingSession::TrainingSession(const RunConfig& config, Backend& backend, const OpTable& ops,
+                                 const Grid* grid)
     : ops_(ops),
-      plan_(plan_training(config, ops)),
+      grid_(grid != nullptr ? *grid : alone_),
+      bias_rate_(config.model.moe.bias_rate),
+      step_rows_(config.train.batch * config.model.context),
+      plan_(plan_training(config, ops, grid_.layout())),
       arena_(backend, plan_.memory),
       stream_(backend),
-      snapshot_(host_memory(snapshot_bytes(plan_), plan_.memory)) {
+      snapshot_(host_memory(snapshot_bytes(plan_), plan_.memory)),
+      statistics_(*plan_.model, plan_.layout) {
     plan_.model->prepare(pass());
 }
 
@@ -131,12 +157,20 @@ void TrainingSession::initialise(uint64_t seed) {
 }
 
 void TrainingSession::restore(const Checkpoint& checkpoint) {
-    const auto read = [&](const std::string& name, const Tensor& tensor) {
-        read_into(checkpoint, name, tensor, stream_);
-    };
-    for_each_weight(plan_, arena_, read);
-    for_each_moment(plan_, arena_, read);
-    plan_.optimizer->store_masters(pass());
+    const AdamWOptimizer& optimizer = *plan_.optimizer;
+    for (const Parameter* parameter : plan_.model->parameters()) {
+        read_weight(checkpoint, *parameter, pass());
+        if (!parameter->learned) continue;
+        const int64_t first = parameter->first + optimizer.kept(*parameter).begin;
+        const auto read = [&](const char* part, TensorId id) {
+            if (id.valid())
+                read_into(checkpoint, parameter->name + part, parameter->shape, first, arena_[id],
+                          stream_);
+        };
+        read("", optimizer.master(parameter->index));
+        read(".m", optimizer.m(parameter->index));
+        read(".v", optimizer.v(parameter->index));
+    }
 }
 
 std::vector<FileContents> TrainingSession::snapshot(int64_t step) {
@@ -144,50 +178,79 @@ std::vector<FileContents> TrainingSession::snapshot(int64_t step) {
     if (!bad.empty())
         fail(ExitCode::kNumerics, "step {}: {} is not finite: nothing was saved", step, bad);
     std::vector<FileContents> files(2);
-    files[0].name = "weights.safetensors";
-    files[1].name = "optimizer.safetensors";
+    files[0].name = state_file("weights", plan_.layout);
+    files[1].name = state_file("optimizer", plan_.layout);
     size_t used = 0;
-    const auto add_to = [&](FileContents& file) {
-        return [&](const std::string& name, const Tensor& tensor) {
+    for (const Parameter* parameter : plan_.model->parameters()) {
+        const AdamWOptimizer::State state = plan_.optimizer->own_state(pass(), *parameter);
+        const auto add = [&](FileContents& file, const char* part, const Tensor& tensor) {
+            if (state.shard.elements() == 0 && parameter->shape.elements() > 0) return;
             const Tensor copy{snapshot_.get() + used, tensor.shape, tensor.dtype, {}};
             used += static_cast<size_t>(
                 round_up(static_cast<int64_t>(tensor.bytes()), Backend::kAlignment));
-            PT_CHECK(used <= snapshot_bytes(plan_), "\"{}\" is not in the snapshot's plan", name);
+            PT_CHECK(used <= snapshot_bytes(plan_), "\"{}\" is not in the snapshot's plan",
+                     parameter->name);
             stream_.download(copy.data, tensor, tensor.bytes());
-            file.slices.emplace_back(name, copy);
+            file.slices.emplace_back(parameter->name + part, parameter->shape,
+                                     parameter->first + state.shard.begin, copy);
         };
-    };
-    for_each_weight(plan_, arena_, add_to(files[0]));
-    for_each_moment(plan_, arena_, add_to(files[1]));
+        add(files[0], "", state.weight);
+        if (!parameter->learned) continue;
+        add(files[1], ".m", state.m);
+        add(files[1], ".v", state.v);
+    }
     return files;
 }
 
-void TrainingSession::begin_step() {
-    plan_.optimizer->zero_gradients(pass());
-    step_loss_ = step_z_loss_ = 0;
+void TrainingSession::begin_step(std::optional<int64_t> scored,
+                                 std::span<const HostBatch> batches) {
+    told_scored_ = scored;
     step_scored_ = 0;
     bad_activation_.clear();
+    auxiliary_seed_ = scored ? static_cast<double>(*scored) / static_cast<double>(step_rows_) : 1;
+    plan_.reducer->begin_step(pass());
+    statistics_.begin();
+    const auto& mixtures = plan_.model->mixtures();
+    if (mixtures.empty() || mixtures[0]->router().shape().scope != BalanceScope::kGlobal ||
+        batches.size() < 2)
+        return;
+    for (const HostBatch& batch : batches) {
+        upload(batch, *plan_.model, pass());
+        plan_.model->run_layers(pass());
+        statistics_.count(pass());
+    }
+    statistics_.set_counts(pass());
 }
 
 void TrainingSession::accumulate(const HostBatch& batch) {
     upload(batch, *plan_.model, pass());
-    const Transformer::LossSums sums = plan_.model->forward_backward(pass());
+    GradientReducer& reducer = *plan_.reducer;
+    reducer.begin_round(pass());
+    Transformer::Hooks hooks;
+    hooks.routed = [&] { statistics_.routed(pass()); };
+    hooks.begin = [&](size_t bucket) { reducer.begin_bucket(pass(), bucket); };
+    hooks.ready = [&](size_t bucket) { reducer.bucket_ready(pass(), bucket); };
+    const Transformer::LossSums sums = plan_.model->forward_backward(pass(), hooks);
     if (!std::isfinite(sums.cross_entropy + sums.z) && bad_activation_.empty())
         bad_activation_ = first_bad_activation();
-    step_loss_ += sums.cross_entropy;
-    step_z_loss_ += sums.z;
+    statistics_.add_losses(sums);
     step_scored_ += batch.scored();
 }
 
 int64_t TrainingSession::scored() const {
     // A step without a scored token has no gradient: dividing 0 by 1 keeps it so.
-    return std::max<int64_t>(1, step_scored_);
+    return std::max<int64_t>(1, told_scored_.value_or(step_scored_));
 }
 
 StepResult TrainingSession::measure_step(int64_t step) {
+    plan_.reducer->end_step(pass());
+    statistics_.end(pass(), plan_.rounds);
     step_norm_ = plan_.optimizer->gradient_norm(pass(), scored());
-    const StepResult result{step_loss_ / static_cast<double>(scored()),
-                            step_z_loss_ / static_cast<double>(scored()), step_norm_, step_scored_};
+    const StepStatistics::Means means = statistics_.means(scored(), step_rows_);
+    const StepResult result{means.loss,         means.z_loss,
+                            means.balance_loss, means.router_z_loss,
+                            step_norm_,         told_scored_.value_or(step_scored_),
+                            statistics_.loads()};
     if (!std::isfinite(result.loss) || !std::isfinite(result.grad_norm))
         fail(ExitCode::kNumerics,
              "step {}: the loss is {} and the gradient norm {}: the update was not made. First bad "
@@ -199,6 +262,8 @@ StepResult TrainingSession::measure_step(int64_t step) {
 
 void TrainingSession::update(int64_t number, double lr) {
     plan_.optimizer->step(pass(), number, lr, step_norm_, scored());
+    if (bias_rate_ > 0)
+        update_router_biases(pass(), *plan_.model, statistics_.loads(), bias_rate_);
 }
 
 // Of the micro-batch that was run last. Backward may have written over what forward made.
@@ -218,7 +283,7 @@ std::string TrainingSession::first_bad_tensor() const {
     if (const std::string weight = plan_.optimizer->first_bad_weight(pass()); !weight.empty())
         return "weight " + weight;
     if (!bad_activation_.empty()) return bad_activation_;
-    const std::string gradient = plan_.optimizer->first_bad_gradient(pass());
+    const std::string gradient = plan_.optimizer->first_bad_gradient();
     return gradient.empty() ? "none; the sum overflowed" : "gradient of " + gradient;
 }
 
@@ -232,9 +297,15 @@ std::vector<std::pair<std::string, std::vector<double>>> TrainingSession::coeffi
     for (const Parameter* parameter : plan_.model->parameters()) {
         if (parameter->decay != DecayClass::kCoefficient) continue;
         const Tensor value = arena_[parameter->value];
-        std::vector<float> host(static_cast<size_t>(value.elements()));
+        std::vector<float> host(static_cast<size_t>(parameter->shape.elements()));
         PT_CHECK(value.dtype == DType::kF32, "coefficients of type {}", name_of(value.dtype));
-        stream_.download(host.data(), value, value.bytes());
+        stream_.download(host.data() + parameter->first, value, value.bytes());
+        if (const int64_t places = grid_.layout().expert; parameter->is_experts() && places > 1) {
+            std::vector<int64_t> offsets;
+            for (int64_t i = 0; i <= places; ++i)
+                offsets.push_back(i * static_cast<int64_t>(value.bytes()));
+            grid_.experts().all_gather(host.data(), offsets, parameter->name).wait();
+        }
         all.emplace_back(parameter->name, std::vector<double>(host.begin(), host.end()));
     }
     return all;

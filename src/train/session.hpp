@@ -4,6 +4,8 @@
 
 #include <filesystem>
 #include <memory>
+#include <optional>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -14,49 +16,66 @@
 #include "data/host_batch.hpp"
 #include "model/transformer.hpp"
 #include "optim/adamw.hpp"
+#include "train/step_statistics.hpp"
 
 namespace polytrain {
 
 // The storage type that `precision` means.
 DType storage_type(const RunConfig& config);
 
-// The model and optimizer of a run and their memory plan; needs no device memory and no data.
+// Micro-batches that each rank works on in a step. A batch that the ranks can't share out evenly,
+// or experts that they can't: exit 78.
+int64_t rounds_of(const RunConfig& config, const Layout& layout);
+
+// The model and optimizer of a run on one of its ranks and their memory plan; needs no device
+// memory, no data and no other ranks.
 struct TrainingPlan {
+    Layout layout;
+    int64_t rounds = 1;
     std::unique_ptr<Transformer> model;
+    std::unique_ptr<GradientReducer> reducer;
     std::unique_ptr<AdamWOptimizer> optimizer;
     MemoryPlan memory;
-    TensorId snapshot;  // of weights and optimizer state, in host memory
+    TensorId snapshot;  // of what the rank saves, in host memory
 };
-TrainingPlan plan_training(const RunConfig& config, const OpTable& ops);
+TrainingPlan plan_training(const RunConfig& config, const OpTable& ops, const Layout& layout = {});
 
 // What a step did.
 struct StepResult {
     double loss = 0;       // cross-entropy, mean over the scored tokens, in nats
     double z_loss = 0;     // the same of the weighted z-loss (model.z_loss)
-    double grad_norm = 0;  // before clipping
-    int64_t scored = 0;    // tokens
+    double balance_loss = 0, router_z_loss = 0;  // weighted, means over the routed tokens
+    double grad_norm = 0;                        // before clipping
+    int64_t scored = 0;                          // tokens, of all ranks
+    std::vector<RouterLoad> loads;               // of each layer with experts
 };
 
 class TrainingSession {
   public:
-    // Prints nothing. Out of memory: exit 70 with the plan.
-    TrainingSession(const RunConfig& config, Backend& backend, const OpTable& ops);
+    // Prints nothing. Out of memory: exit 70 with the plan. Without a grid there is one rank; it
+    // must outlive the session. What is said of steps, saving and restoring all ranks do together.
+    TrainingSession(const RunConfig& config, Backend& backend, const OpTable& ops,
+                    const Grid* grid = nullptr);
 
     const MemoryPlan& memory() const { return plan_.memory; }
     const Transformer& model() const { return *plan_.model; }
 
     void initialise(uint64_t seed);
-    // Weights and moments of a checkpoint; a tensor that is missing or of another shape: exit 78.
+    // This rank's weights and moments of a checkpoint, of any layout; a tensor that is missing or of another shape: exit 78.
     void restore(const Checkpoint& checkpoint);
-    // Copies weights and moments into host memory, from where save_checkpoint() writes them: valid
-    // until the next call. A weight that isn't finite is not to be saved: exit 76.
+    // Copies the weights and moments that this rank owns into host memory, from where they are
+    // saved: valid until the next call. A weight that isn't finite is not to be saved: exit 76.
     std::vector<FileContents> snapshot(int64_t step);
 
-    // Micro-batches accumulate: begin_step, then accumulate for each, then measure_step, which
-    // divides once by the count of scored tokens, then update, which clips. A loss or gradient that
-    // isn't finite: measure_step exits 76, naming the first bad tensor. `number` counts updates
-    // from 1: a step without one leaves weights and moments as they are.
-    void begin_step();
+    // Micro-batches accumulate: begin_step, then accumulate for each of this rank's, then
+    // measure_step, which divides once by the count of scored tokens, then update, which clips. A
+    // loss or gradient that isn't finite: measure_step exits 76, naming the first bad tensor.
+    // `number` counts updates from 1: a step without one leaves weights and moments as they are.
+    //
+    // begin_step is told the scored tokens of all ranks, which auxiliary losses are scaled by, and
+    // the micro-batches, which it counts the routes of where model.moe.scope is global. Without
+    // them all tokens are taken to be scored, and one micro-batch to be all.
+    void begin_step(std::optional<int64_t> scored = {}, std::span<const HostBatch> batches = {});
     void accumulate(const HostBatch& batch);
     StepResult measure_step(int64_t step);
     void update(int64_t number, double lr);
@@ -67,18 +86,32 @@ class TrainingSession {
     // The activations' learned numbers, by parameter, in the model's order.
     std::vector<std::pair<std::string, std::vector<double>>> coefficients() const;
 
+    // Of the last step, before clipping and division: the sum of a parameter's gradients over all
+    // micro-batches, as the shard that this rank owns.
+    Tensor own_gradient(const Parameter& parameter) const {
+        return plan_.reducer->own_sum(pass(), parameter);
+    }
+    Pass pass() const {
+        return {ops_, arena_, stream_, 0, 0, &grid_, auxiliary_seed_};
+    }
+
   private:
-    Pass pass() const { return {ops_, arena_, stream_}; }
     int64_t scored() const;
     std::string first_bad_activation() const;
     std::string first_bad_tensor() const;
 
     const OpTable& ops_;
+    Grid alone_;  // where no grid was given
+    const Grid& grid_;
+    double bias_rate_;
+    int64_t step_rows_;
     TrainingPlan plan_;
     Arena arena_;
     Stream stream_;
     std::unique_ptr<std::byte[]> snapshot_;
-    double step_loss_ = 0, step_z_loss_ = 0, step_norm_ = 0;
+    StepStatistics statistics_;
+    double auxiliary_seed_ = 1, step_norm_ = 0;
+    std::optional<int64_t> told_scored_;
     int64_t step_scored_ = 0;
     std::string bad_activation_;  // the first of this step
 };

@@ -166,7 +166,7 @@ class Run {
     }
 
     void describe() const {
-        const ParameterCount count = count_parameters(session_.model().parameters());
+        const ParameterCount count = count_parameters(config_.model, session_.model().parameters());
         log::info(
             "{} parameters, {} activation coefficients, {:.3g} FLOPs per token; matrix products "
             "reach {:.3g} FLOP/s; memory:\n{}",

@@ -189,8 +189,8 @@ TEST_CASE("model: the paper's dense model has its number of parameters") {
     config.vocab_size = 32000;
     config.feed_forward.hidden = 8256;
     const Transformer model(config, machine.ops.activations());
-    CHECK(count_parameters(model.parameters()).parameters == 1345423360);
-    CHECK(count_parameters(model.parameters()).coefficients == 96);
+    CHECK(count_parameters(config, model.parameters()).parameters == 1345423360);
+    CHECK(count_parameters(config, model.parameters()).coefficients == 96);
 }
 
 TEST_CASE("model: each choice of recompute gives the bits of none, in f32 and bf16") {
