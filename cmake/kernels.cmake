@@ -17,7 +17,7 @@ polytrain_activation_headers(${PROJECT_SOURCE_DIR}/kernels/common/activations
 file(GLOB_RECURSE kernel_sources CONFIGURE_DEPENDS kernels/reference/*.cpp kernels/cpu/*.cpp
     kernels/common/*.cpp)
 if(NOT POLYTRAIN_ONEDNN)
-    list(FILTER kernel_sources EXCLUDE REGEX "/cpu/linear\\.cpp$")
+    list(FILTER kernel_sources EXCLUDE REGEX "/cpu/(linear|grouped_linear|products)\\.cpp$")
 endif()
 add_library(polytrain_kernels STATIC ${kernel_sources})
 target_include_directories(polytrain_kernels PUBLIC ${PROJECT_SOURCE_DIR}

@@ -116,7 +116,8 @@ void register_elementwise(OpTable& table, ThreadPool& pool) {
             with_storage(op.y, [&](auto t) {
                 auto* y = op.y.as<decltype(t)>();
                 for (int64_t i = range.begin(part); i < range.end(part); ++i)
-                    y[i] = decltype(t)(static_cast<float>(op.std * normal(op.key, op.first + i, op.cut)));
+                    y[i] = decltype(t)(
+                        static_cast<float>(op.std * normal(op.key, op.first + i, op.cut)));
             });
         });
     });

@@ -64,7 +64,8 @@ HWY_INLINE Lanes sqrt_of(Lanes x) {
 // Clamped to where the result is a finite normal number, at most 1.65e38; NaN stays NaN.
 HWY_INLINE Lanes exp_of(Lanes x) {
     const Lanes most(88.0f);
-    return Lanes(hn::Exp(LaneTag(), hn::IfThenElse(hn::Gt(x.v, most.v), most.v, x.v)));
+    const auto y = hn::Exp(LaneTag(), hn::IfThenElse(hn::Gt(x.v, most.v), most.v, x.v));
+    return Lanes(hn::IfThenElse(hn::IsNaN(x.v), x.v, y));  // Highway's is 0 there
 }
 
 // erfc(z) = exp(-z^2) t Q(t), t = 1 / (z + 2), for z >= 0, and erfc(-z) = 2 - erfc(z). Q was fitted

@@ -15,12 +15,15 @@ void register_adamw(OpTable& table, ThreadPool& pool);
 void register_attention(OpTable& table, ThreadPool& pool);
 void register_attention_cached(OpTable& table, ThreadPool& pool);
 void register_cross_entropy(OpTable& table, ThreadPool& pool);
+void register_dispatch(OpTable& table, ThreadPool& pool);
 void register_elementwise(OpTable& table, ThreadPool& pool);
 void register_embedding(OpTable& table, ThreadPool& pool);
+void register_grouped_linear(OpTable& table, ThreadPool& pool);
 void register_linear(OpTable& table, ThreadPool& pool);
 void register_qk_norm(OpTable& table, ThreadPool& pool);
 void register_rms_norm(OpTable& table, ThreadPool& pool);
 void register_rotary(OpTable& table, ThreadPool& pool);
+void register_router(OpTable& table, ThreadPool& pool);
 }  // namespace cpu
 
 }  // namespace polytrain

@@ -14,12 +14,15 @@ void register_adamw(OpTable& table);
 void register_attention(OpTable& table);
 void register_attention_cached(OpTable& table);
 void register_cross_entropy(OpTable& table);
+void register_dispatch(OpTable& table);
 void register_elementwise(OpTable& table);
 void register_embedding(OpTable& table);
+void register_grouped_linear(OpTable& table);
 void register_linear(OpTable& table);
 void register_qk_norm(OpTable& table);
 void register_rms_norm(OpTable& table);
 void register_rotary(OpTable& table);
+void register_router(OpTable& table);
 }  // namespace reference
 
 }  // namespace polytrain

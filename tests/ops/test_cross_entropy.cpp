@@ -65,3 +65,14 @@ TEST_CASE("cross_entropy: reference against central differences") {
                        run_op(Machine(1), op, inputs).at("dlogits_NV"));
     }
 }
+
+TEST_CASE("cross_entropy: one logit that is NaN makes the loss NaN") {
+    for (const char* name : {"cpu", "reference"})
+        for (size_t at : {0, 16, 36}) {
+            Machine machine;
+            machine.ops.force("cross_entropy", name);
+            Values inputs{{"logits_NV", std::vector<double>(37)}, {"targets_N", {3}}};
+            inputs["logits_NV"][at] = std::numeric_limits<double>::quiet_NaN();
+            CHECK(std::isnan(run_op(machine, make_op(1, 37, DType::kF32), inputs).at("loss_N")[0]));
+        }
+}

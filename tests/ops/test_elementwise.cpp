@@ -26,6 +26,49 @@ TEST_CASE("add and sum: every implementation against reference, odd sizes") {
     }
 }
 
+TEST_CASE(
+    "squared_chunks: every implementation against reference; bits don't depend on the place") {
+    Random random("squared chunks");
+    const int64_t chunk = SquaredChunks::kChunk;
+    const auto make = [&](int64_t n, DType t) {
+        return SquaredChunks{described({n}, t), described({SquaredChunks::chunks(n)}, DType::kF64)};
+    };
+    for (int64_t n : {int64_t{0}, int64_t{1}, chunk - 1, chunk, chunk + 1, 130 * chunk + 17})
+        check_op<SquaredChunks>([&](DType t) { return make(n, t); }, {{"x", random.vector(n)}});
+    const std::vector<double> x = random.vector(7 * chunk + 5);
+    for (const char* name : {"cpu", "reference"})
+        for (DType t : {DType::kF32, DType::kBf16}) {
+            Machine machine;
+            machine.ops.force("squared_chunks", name);
+            const auto sums = [&](int64_t begin, int64_t end) {
+                const std::vector<double> piece(x.begin() + begin, x.begin() + end);
+                return run_op(machine, make(end - begin, t), {{"x", piece}}).at("sums_M");
+            };
+            const auto size = static_cast<int64_t>(x.size());
+            std::vector<double> joined = sums(0, 3 * chunk);
+            for (double sum : sums(3 * chunk, size)) joined.push_back(sum);
+            CHECK(joined == sums(0, size));
+        }
+}
+
+TEST_CASE("random_normal: pieces are the whole's") {
+    for (const char* name : {"cpu", "reference"}) {
+        Machine machine;
+        machine.ops.force("random_normal", name);
+        const auto draw = [&](int64_t first, int64_t count) {
+            const RandomNormal op{described({count}, DType::kF32), philox_key(7, "pieces"), 2.0,
+                                  1.5, first};
+            return run_op(machine, op, {}).at("y");
+        };
+        std::vector<double> joined;
+        for (int64_t first : {0, 1, 1000}) {
+            const int64_t end = first == 0 ? 1 : first == 1 ? 1000 : 70001;
+            for (double y : draw(first, end - first)) joined.push_back(y);
+        }
+        CHECK(joined == draw(0, 70001));
+    }
+}
+
 TEST_CASE("random_normal: moments, and a function of key and element alone") {
     const Machine machine(1);
     const auto draw = [&](int64_t n, std::string_view purpose) {

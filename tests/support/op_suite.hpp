@@ -44,6 +44,8 @@ inline double read_element(const Tensor& t, int64_t i) {
             return static_cast<double>(t.as<Bf16>()[i]);
         case DType::kI32:
             return t.as<int32_t>()[i];
+        case DType::kI64:
+            return static_cast<double>(t.as<int64_t>()[i]);
         default:
             return 0;
     }
@@ -61,6 +63,9 @@ inline void write_element(const Tensor& t, int64_t i, double value) {
             break;
         case DType::kI32:
             t.as<int32_t>()[i] = static_cast<int32_t>(value);
+            break;
+        case DType::kI64:
+            t.as<int64_t>()[i] = static_cast<int64_t>(value);
             break;
         default:
             break;
