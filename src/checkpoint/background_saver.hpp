@@ -10,12 +10,13 @@
 
 namespace polytrain {
 
-// Saves checkpoints of a run on a thread of its own, one at a time, and after each that is
-// committed removes what `retention` doesn't keep.
+// Saves checkpoints of a run on a thread of its own, one at a time, together with the other ranks of
+// `group`, which nothing else may use; after each that is committed rank 0 removes what `retention`
+// doesn't keep.
 class BackgroundSaver {
   public:
-    BackgroundSaver(std::filesystem::path run_folder, Retention retention)
-        : run_folder_(std::move(run_folder)), retention_(retention) {}
+    BackgroundSaver(std::filesystem::path run_folder, Retention retention, Communicator& group)
+        : run_folder_(std::move(run_folder)), retention_(retention), group_(group) {}
     // Waits; what fails then is logged.
     ~BackgroundSaver();
     BackgroundSaver(const BackgroundSaver&) = delete;
@@ -37,6 +38,7 @@ class BackgroundSaver {
   private:
     std::filesystem::path run_folder_;
     Retention retention_;
+    Communicator& group_;
     std::future<double> save_;  // its duration
     int64_t step_ = 0;          // it is of
     int64_t saved_step_ = 0;

@@ -9,6 +9,7 @@
 
 #include "checkpoint/folder.hpp"
 #include "checkpoint/manifest.hpp"
+#include "comm/communicator.hpp"
 #include "tensor/tensor.hpp"
 
 namespace polytrain {
@@ -39,7 +40,14 @@ struct FileContents {
 // any moment leaves either no step-N or a complete one. On an error the temporary folder is removed
 // as far as that is possible, and older checkpoints are as they were.
 //
+// Every rank of `group` calls it with files of names of its own, which hold what it owns; together
+// they must hold each tensor whole. All of them write at once, rank 0 commits, and an error of any
+// rank is thrown on all.
+//
 // step-N is there already, no space, or not writable: exit 73. I/O error: exit 74.
+void save_checkpoint(const std::filesystem::path& run_folder, const TrainState& state,
+                     std::span<const FileContents> files, Communicator& group);
+// With one rank.
 void save_checkpoint(const std::filesystem::path& run_folder, const TrainState& state,
                      std::span<const FileContents> files);
 

@@ -31,6 +31,20 @@ const std::filesystem::path& keep_lines(const std::filesystem::path& path, int64
     return path;
 }
 
+// Figures of each layer, in their order; the counts of every expert only beside an evaluation.
+void put_loads(nlohmann::ordered_json& line, const StepMetrics& metrics) {
+    if (metrics.loads.empty()) return;
+    line["balance_loss"] = metrics.balance_loss;
+    line["router_z_loss"] = metrics.router_z_loss;
+    nlohmann::ordered_json& moe = line["moe"];
+    for (const RouterLoad& load : metrics.loads) {
+        moe["highest_load"].push_back(load.highest());
+        moe["entropy"].push_back(load.entropy);
+        if (!metrics.validation.empty()) moe["counts"].push_back(load.counts);
+    }
+    moe["dropped_tokens"] = 0;  // none ever is
+}
+
 void put_evaluation(nlohmann::ordered_json& line, const StepMetrics& metrics) {
     if (const auto val_loss = metrics.val_loss()) line["val_loss"] = *val_loss;
     if (metrics.validation.size() > 1) line["val_losses"] = metrics.validation;
@@ -71,6 +85,7 @@ void MetricsFile::append(const StepMetrics& metrics) {
     if (metrics.z_loss) line["z_loss"] = *metrics.z_loss;
     if (metrics.skipped) line["skipped"] = true;
     if (metrics.filtered_sequences) line["filtered_sequences"] = *metrics.filtered_sequences;
+    put_loads(line, metrics);
     put_evaluation(line, metrics);
     if (!out_.append(line.dump() + "\n") && !std::exchange(warned_, true))
         log::warn("{}: cannot write: {}; training goes on, lines are lost", path_.string(),

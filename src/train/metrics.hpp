@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "core/append_file.hpp"
+#include "train/step_statistics.hpp"
 
 namespace polytrain {
 
@@ -21,6 +22,9 @@ struct StepMetrics {
     double loss = 0;               // mean over the step's scored tokens, nats
     std::optional<double> z_loss;  // the same of the weighted z-loss, where model.z_loss is on
     double grad_norm = 0;
+    // Of a mixture of experts: the weighted losses of its routers, and each layer's load.
+    double balance_loss = 0, router_z_loss = 0;
+    std::vector<RouterLoad> loads;
     double lr = 0;
     double tokens_per_s = 0;
     double mfu = 0;          // model FLOP/s as a share of what products alone reach on this machine

@@ -47,11 +47,10 @@ void StopSignals::watch() {
     }
 }
 
-const char* StopSignals::caught() const {
-    const int noted = noted_;
+const char* StopSignals::name(int signal) {
     for (const auto& [number, name] : kSignals)
-        if (number == noted) return name;
-    return nullptr;
+        if (number == signal) return name;
+    return "a signal";
 }
 
 }  // namespace polytrain

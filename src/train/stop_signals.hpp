@@ -21,8 +21,10 @@ class StopSignals {
     StopSignals(const StopSignals&) = delete;
     StopSignals& operator=(const StopSignals&) = delete;
 
-    // The name of the signal that came ("SIGTERM"), or nullptr.
-    const char* caught() const;
+    // The number of the signal that came, or 0.
+    int caught() const { return noted_; }
+    // "SIGTERM"
+    static const char* name(int signal);
 
   private:
     void watch();

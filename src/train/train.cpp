@@ -20,6 +20,7 @@
 #include "train/metrics.hpp"
 #include "train/peak.hpp"
 #include "train/progress.hpp"
+#include "train/ranks.hpp"
 #include "train/run_folder.hpp"
 #include "train/session.hpp"
 #include "train/spike_guard.hpp"
@@ -34,9 +35,12 @@ constexpr double kSlowDiskBytesPerSecond = 100e6;  // what a save's time is gues
 
 class Run {
   public:
-    Run(const RunConfig& config, const TrainOptions& options, Backend& backend, const OpTable& ops)
+    Run(const RunConfig& config, const TrainOptions& options, Backend& backend, const OpTable& ops,
+        const Grid& grid)
         : config_(config),
           options_(options),
+          grid_(grid),
+          rounds_(rounds_of(config, grid.layout())),
           deadline_(config.train.seconds),
           last_step_(last_step(config)),
           schedule_(schedule_lengths(config.optimizer.schedule,
@@ -44,14 +48,16 @@ class Run {
           tokenizer_(config.data),
           loader_(config.data, tokenizer_, config.seed, config.model.context,
                   config.model.vocab_size),
-          session_(config, backend, ops),
+          session_(config, backend, ops, &grid),
           validation_(config, tokenizer_),
           guard_(config.train.spike_guard),
-          saver_(options.run_folder, {config.train.keep_last, config.train.keep_every}) {
+          saver_(options.run_folder, {config.train.keep_last, config.train.keep_every},
+                 grid.disks()) {
+        check_same_data(grid.all(), loader_.fingerprint());
         deadline_.save_took(first_save_seconds(session_.memory()));
         const std::string tokenizer_text = check_tokenizer();
         OpenedRun opened =
-            open_run_folder(options.run_folder, options.resume, config, ops.activations());
+            open_run_folder(options.run_folder, options.resume, config, ops.activations(), grid);
         lock_ = std::move(opened.lock);
         state_.config_json = emit_config(config, ops.activations());
         state_.data_fingerprint = loader_.fingerprint();
@@ -59,7 +65,9 @@ class Run {
             resume(*opened.checkpoint);
         else
             session_.initialise(config.seed);
-        begin_run(options.run_folder, opened.passed_over, state_.config_json, tokenizer_text);
+        if (is_first())
+            begin_run(options.run_folder, opened.passed_over, state_.config_json, tokenizer_text);
+        barrier(grid.all(), "run folder is ready");
         resumed_step_ = state_.step;
         measure(backend, ops);
         start_reading();
@@ -67,18 +75,16 @@ class Run {
     }
 
     TrainResult run() {
-        const auto metrics_path = options_.run_folder / "metrics.jsonl";
-        if (reached_goal())
-            add_last_evaluation(metrics_path, state_.step, [this](StepMetrics& metrics) {
-                if (!evaluate(metrics)) stop_if_asked();
-                metrics.coefficients = session_.coefficients();
-                return true;
-            });
-        MetricsFile metrics_file(metrics_path, state_.step);
+        if (reached_goal()) make_up_last_evaluation();
+        std::optional<MetricsFile> metrics_file;
         std::optional<TensorBoard> tensorboard;
-        if (config_.train.tensorboard)
-            tensorboard.emplace(options_.run_folder / "tensorboard", state_.step);
-        Progress progress(last_step_, config_.train.log_every);
+        std::optional<Progress> progress;
+        if (is_first()) {
+            metrics_file.emplace(metrics_path(), state_.step);
+            if (config_.train.tensorboard)
+                tensorboard.emplace(options_.run_folder / "tensorboard", state_.step);
+            progress.emplace(last_step_, config_.train.log_every);
+        }
         for (bool complete = reached_goal(); !complete;) {
             stop_if_asked();
             StepMetrics metrics = step();
@@ -89,9 +95,9 @@ class Run {
                 (!complete && !every(config_.train.eval_every)) || evaluate(metrics);
             if (!metrics.validation.empty() || complete)
                 metrics.coefficients = session_.coefficients();
-            metrics_file.append(metrics);
+            if (metrics_file) metrics_file->append(metrics);
             if (tensorboard) tensorboard->append(metrics);
-            progress.show(metrics, deadline_.exists() ? deadline_.left() : -1);
+            if (progress) progress->show(metrics, deadline_.exists() ? deadline_.left() : -1);
             allow_failure([&] { saver_.check(); });
             if (complete && evaluated) {
                 save_last();
@@ -105,6 +111,28 @@ class Run {
     }
 
   private:
+    bool is_first() const { return grid_.layout().rank == 0; }
+    std::filesystem::path metrics_path() const { return options_.run_folder / "metrics.jsonl"; }
+
+    // Rank 0 knows whether it is wanted.
+    void make_up_last_evaluation() {
+        const auto evaluated = [this](StepMetrics& metrics) {
+            if (!evaluate(metrics)) stop_if_asked();
+            metrics.coefficients = session_.coefficients();
+            return true;
+        };
+        bool is_wanted = false;
+        if (is_first())
+            add_last_evaluation(metrics_path(), state_.step, [&](StepMetrics& metrics) {
+                is_wanted = highest(grid_, 1, "last evaluation") == 1;
+                return evaluated(metrics);
+            });
+        if (!is_wanted && highest(grid_, 0, "last evaluation") == 1) {
+            StepMetrics metrics;
+            evaluated(metrics);
+        }
+    }
+
     static double first_save_seconds(const MemoryPlan& memory) {
         return static_cast<double>(memory.bytes(Life::kSnapshot)) / kSlowDiskBytesPerSecond;
     }
@@ -147,13 +175,17 @@ class Run {
         log::info("resuming from {}", checkpoint.folder().string());
     }
 
-    // From here on micro-batches are read ahead of the steps that use them.
+    // From here on micro-batches are read ahead of the steps that use them: of a step's, in rounds
+    // of one for each rank, this rank's.
     void start_reading() {
-        const int64_t count = config_.train.micro_batch;
-        const auto fill = [this, count, first = state_.next_sample](int64_t number,
-                                                                    HostBatch& batch) {
-            batch.filtered =
-                loader_.fill(first + number * count, count, batch.ids.data(), batch.targets.data());
+        const int64_t count = config_.train.micro_batch, batch = config_.train.batch;
+        const Layout& layout = grid_.layout();
+        const auto fill = [this, count, batch, layout, first = state_.next_sample](
+                              int64_t number, HostBatch& into) {
+            const int64_t step = number / rounds_, round = number % rounds_;
+            const int64_t sample =
+                first + step * batch + (round * layout.ranks + layout.rank) * count;
+            into.filtered = loader_.fill(sample, count, into.ids.data(), into.targets.data());
         };
         prefetcher_.emplace(count * config_.model.context, kBatchesAhead, fill);
     }
@@ -177,13 +209,15 @@ class Run {
     bool every(int64_t steps) const { return steps > 0 && state_.step % steps == 0; }
     bool reached_goal() const { return last_step_ > 0 && state_.step >= last_step_; }
 
-    // Whether train.seconds has room for what would come before the launch could stop again, and
-    // for the saves that are then to be waited for.
+    // Whether train.seconds has room, on every rank, for what would come before the launch could
+    // stop again, and for the saves that are then to be waited for.
     bool is_time_up() const {
         const bool evaluates =
             last_step_ == 0 ||
             (config_.train.eval_every > 0 && (state_.step + 1) % config_.train.eval_every == 0);
-        return deadline_.is_near(evaluates, saver_.busy() ? 2 : 1);
+        if (!deadline_.exists()) return false;
+        return highest(grid_, deadline_.is_near(evaluates, saver_.busy() ? 2 : 1) ? 1 : 0,
+                       "time is up") == 1;
     }
 
     // Ends a launch that is to be resumed, with all it did on the disk.
@@ -197,26 +231,38 @@ class Run {
              state_.step, saved);
     }
     void stop_if_asked() {
-        if (const char* signal = caught_signal()) stop(signal);
+        if (const int signal = caught_signal()) stop(StopSignals::name(signal));
     }
-    const char* caught_signal() const {
-        return options_.signals == nullptr ? nullptr : options_.signals->caught();
+    // On any rank: all have the same answer.
+    int caught_signal() const {
+        const int here = options_.signals == nullptr ? 0 : options_.signals->caught();
+        return static_cast<int>(highest(grid_, here, "signals"));
+    }
+
+    // The next step's micro-batches of this rank.
+    std::vector<HostBatch> read_batches(StepMetrics& metrics) {
+        std::vector<HostBatch> batches;
+        const Stopwatch watch;
+        for (int64_t round = 0; round < rounds_; ++round) batches.push_back(prefetcher_->next());
+        metrics.data_wait_s = watch.seconds();
+        return batches;
     }
 
     StepMetrics step() {
         const Stopwatch step_watch;
         const TrainConfig& train = config_.train;
         StepMetrics metrics;
-        int64_t filtered = 0;
-        session_.begin_step();
-        for (int64_t done = 0; done < train.batch; done += train.micro_batch) {
-            const Stopwatch data_watch;
-            const HostBatch& batch = prefetcher_->next();
-            metrics.data_wait_s += data_watch.seconds();
-            filtered += batch.filtered;
-            session_.accumulate(batch);
+        if (grid_.world() != nullptr) grid_.world()->set_step(state_.step + 1);
+        const std::vector<HostBatch> batches = read_batches(metrics);
+        std::vector<int64_t> counts(2);  // scored tokens, filtered sequences; of all ranks
+        for (const HostBatch& batch : batches) {
+            counts[0] += batch.scored();
+            counts[1] += batch.filtered;
         }
-        if (config_.data.repetition_filter) metrics.filtered_sequences = filtered;
+        add_up(grid_, counts, "scored tokens");
+        session_.begin_step(counts[0], batches);
+        for (const HostBatch& batch : batches) session_.accumulate(batch);
+        if (config_.data.repetition_filter) metrics.filtered_sequences = counts[1];
         metrics.step = state_.step + 1;
         metrics.lr = learning_rate(config_.optimizer, schedule_, metrics.step);
         const StepResult result = session_.measure_step(metrics.step);
@@ -230,6 +276,9 @@ class Run {
         metrics.tokens = state_.tokens;
         metrics.loss = result.loss;
         metrics.grad_norm = result.grad_norm;
+        metrics.balance_loss = result.balance_loss;
+        metrics.router_z_loss = result.router_z_loss;
+        metrics.loads = result.loads;
         if (config_.model.z_loss > 0) metrics.z_loss = result.z_loss;
         const double seconds = step_watch.seconds();
         deadline_.step_took(seconds);
@@ -242,7 +291,7 @@ class Run {
     bool evaluate(StepMetrics& metrics) {
         const Stopwatch watch;
         const auto losses =
-            validation_.losses(session_, state_.step, [&] { return caught_signal() != nullptr; });
+            validation_.losses(session_, grid_, state_.step, [&] { return caught_signal() != 0; });
         if (!losses) return false;
         metrics.validation = *losses;
         deadline_.evaluation_took(watch.seconds());
@@ -282,6 +331,8 @@ class Run {
 
     const RunConfig& config_;
     const TrainOptions& options_;
+    const Grid& grid_;
+    int64_t rounds_;
     Deadline deadline_;  // counts from here
     int64_t last_step_;
     ScheduleLengths schedule_;
@@ -303,7 +354,17 @@ class Run {
 
 TrainResult train(const RunConfig& config, const TrainOptions& options, Backend& backend,
                   const OpTable& ops) {
-    return Run(config, options, backend, ops).run();
+    if (options.world == nullptr) {
+        const Grid alone;
+        return Run(config, options, backend, ops, alone).run();
+    }
+    World& world = *options.world;
+    world.set_timeout(config.parallel.timeout_s);
+    check_same_program(world.all(), config, ops.activations());
+    const auto expert = static_cast<int>(config.parallel.expert);
+    rounds_of(config, {world.size(), expert, world.rank()});  // refuses what no grid can be made of
+    const Grid grid(world, expert);
+    return Run(config, options, backend, ops, grid).run();
 }
 
 }  // namespace polytrain
