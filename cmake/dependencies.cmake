@@ -26,6 +26,10 @@ polytrain_find_library(zstd zstd.h)
 find_package(ZLIB REQUIRED)
 find_package(BZip2 REQUIRED)
 
+if(POLYTRAIN_MPI)
+    find_package(MPI REQUIRED COMPONENTS C)
+endif()
+
 if(POLYTRAIN_ONEDNN)
     # By hand: Debian's dnnl-config.cmake asks for OpenCL's headers, which the CPU part needs not.
     find_path(DNNL_INCLUDE_DIR oneapi/dnnl/dnnl.hpp REQUIRED)

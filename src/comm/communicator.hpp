@@ -12,6 +12,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "tensor/tensor.hpp"
@@ -20,7 +21,7 @@ namespace polytrain {
 
 enum class Reduce : uint8_t { kSum, kMax };
 
-// An operation under way.
+// An operation under way. Dropping it without waiting is for exceptions that end the process.
 class Pending {
   public:
     // What an implementation derives from.
@@ -29,10 +30,20 @@ class Pending {
         virtual ~Operation() = default;
         virtual void wait() = 0;
         virtual bool done() = 0;
+        // The caller goes on without waiting.
+        virtual void abandon() = 0;
     };
 
     Pending() = default;  // of something that is done
     explicit Pending(std::shared_ptr<Operation> operation) : operation_(std::move(operation)) {}
+    ~Pending() {
+        if (operation_) operation_->abandon();
+    }
+    Pending(Pending&&) = default;
+    Pending& operator=(Pending&& other) noexcept {
+        std::swap(operation_, other.operation_);
+        return *this;
+    }
 
     // Returns when the buffers may be used again and hold the result. A peer that is lost ends the
     // process before that (World).

@@ -13,8 +13,8 @@
 
 namespace polytrain::testing {
 
-ChildProgram::ChildProgram(const std::vector<std::string>& arguments) {
-    std::vector<std::string> all{POLYTRAIN_PROGRAM};
+ChildProgram::ChildProgram(const std::vector<std::string>& arguments, const std::string& program) {
+    std::vector<std::string> all{program};
     all.insert(all.end(), arguments.begin(), arguments.end());
     std::vector<char*> argv;
     for (std::string& argument : all) argv.push_back(argument.data());
@@ -26,7 +26,7 @@ ChildProgram::ChildProgram(const std::vector<std::string>& arguments) {
     for (const int signal : {SIGTERM, SIGINT, SIGUSR1}) std::signal(signal, SIG_DFL);
     ::dup2(::open(out.c_str(), O_WRONLY | O_CREAT, 0644), 1);
     ::dup2(::open(err.c_str(), O_WRONLY | O_CREAT, 0644), 2);
-    ::execv(argv[0], argv.data());
+    ::execvp(argv[0], argv.data());
     ::_exit(127);
 }
 
@@ -47,6 +47,10 @@ bool ChildProgram::wait_until(const std::function<bool()>& condition) const {
         std::this_thread::sleep_for(std::chrono::milliseconds(2));
     }
     return true;
+}
+
+std::string ChildProgram::out() const {
+    return slurp(folder_ / "out");
 }
 
 std::string ChildProgram::err() const {

@@ -1,5 +1,5 @@
 #pragma once
-// The polytrain program as a child process that can be sent signals.
+// A program, polytrain by default, as a child process that can be sent signals.
 
 #include <sys/types.h>
 
@@ -15,7 +15,8 @@ namespace polytrain::testing {
 
 class ChildProgram {
   public:
-    explicit ChildProgram(const std::vector<std::string>& arguments);
+    explicit ChildProgram(const std::vector<std::string>& arguments,
+                          const std::string& program = POLYTRAIN_PROGRAM);
     ~ChildProgram();  // killed if it still runs
     ChildProgram(const ChildProgram&) = delete;
     ChildProgram& operator=(const ChildProgram&) = delete;
@@ -24,7 +25,8 @@ class ChildProgram {
     void send(int signal) const;
     // Waits until this holds, for at most a minute; false if it never does.
     bool wait_until(const std::function<bool()>& condition) const;
-    // What it wrote to standard error so far.
+    // What it wrote so far.
+    std::string out() const;
     std::string err() const;
     // Waits for its end; a signal that ended it is exit code -signal.
     ProgramResult wait();

@@ -15,4 +15,7 @@ struct ProgramResult {
 // `arguments` and `environment` ("NAME=value") are shell text.
 ProgramResult run_program(const std::string& arguments, const std::string& environment = "");
 
+// The same for any command line of the shell; its standard input is empty.
+ProgramResult run_shell(const std::string& command);
+
 }  // namespace polytrain::testing

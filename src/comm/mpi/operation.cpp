@@ -1,0 +1,37 @@
+#include "comm/mpi/operation.hpp"
+
+#include <exception>
+#include <utility>
+
+#include "comm/mpi/engine.hpp"
+
+namespace polytrain {
+
+MpiOperation::MpiOperation(Engine& engine, std::shared_ptr<Group> group, std::shared_ptr<Call> call,
+                           Start start)
+    : engine_(engine), group_(std::move(group)), call_(std::move(call)), start_(std::move(start)) {}
+
+void MpiOperation::wait() {
+    if (done()) return;
+    engine_.begin_wait();
+    done_.wait(false);
+    engine_.end_wait();
+}
+
+void MpiOperation::abandon() {
+    if (!done() && std::uncaught_exceptions() > 0) engine_.freeze();
+}
+
+void MpiOperation::begin(MPI_Comm comm, int tag, int64_t chunk) {
+    requests_ = std::make_unique<Requests>(comm, tag, chunk);
+    start_(*requests_);
+    start_ = nullptr;
+}
+
+void MpiOperation::finish() {
+    requests_.reset();
+    done_.store(true, std::memory_order_release);
+    done_.notify_all();
+}
+
+}  // namespace polytrain
