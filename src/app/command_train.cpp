@@ -20,11 +20,13 @@ struct Arguments {
 };
 
 void run(const Arguments& arguments) {
-    const StopSignals signals;  // before any thread is made
+    const StopSignals signals;                 // before any thread is made
+    const std::unique_ptr<World> world = World::open();  // before anything that may fail
     const RunConfig config =
         load_config(arguments.config, arguments.overrides, activation_catalog());
     TrainOptions options;
     options.signals = &signals;
+    options.world = world.get();
     options.resume = arguments.resume == "auto";
     options.run_folder = arguments.out.empty() ? std::filesystem::path("runs") /
                                                      std::filesystem::path(arguments.config).stem()

@@ -7,9 +7,11 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "checkpoint/manifest.hpp"
+#include "comm/communicator.hpp"
 #include "core/file.hpp"
 #include "tensor/tensor.hpp"
 
@@ -20,7 +22,10 @@ class Checkpoint {
   public:
     // Verifies the manifest, the files' sizes and the hash of every byte. A missing folder or
     // manifest: exit 66; damage: exit 65 with the file and the tensor.
-    static Checkpoint open(const std::filesystem::path& folder);
+    static Checkpoint open(const std::filesystem::path& folder) { return open(folder, 0, 1); }
+    // The hashes of every `readers`-th file alone, from number `reader` on: as many readers verify
+    // all of them together.
+    static Checkpoint open(const std::filesystem::path& folder, int reader, int readers);
 
     struct TensorInfo {
         DType dtype = DType::kF32;
@@ -45,12 +50,15 @@ class Checkpoint {
 
   private:
     Checkpoint() = default;
-    void map_and_verify(const Manifest::File& file);
+    void map(const Manifest::File& file);
+    void verify(const Manifest::File& file, const MappedFile& mapped) const;
 
     std::filesystem::path folder_;
     Manifest manifest_;
     std::vector<MappedFile> files_;  // as in the manifest
     std::map<std::string, TensorInfo> tensors_;
+    // Of every tensor: the files, by number, and slices that it lies in.
+    std::map<std::string, std::vector<std::pair<size_t, const Manifest::Slice*>>> places_;
 };
 
 // What newest_checkpoint() did not take, and why.
@@ -63,6 +71,10 @@ struct PassedOver {
 // `passed_over` every later one that doesn't, and what killed saves have left. Removes nothing.
 std::optional<Checkpoint> newest_checkpoint(const std::filesystem::path& run_folder,
                                             std::vector<PassedOver>& passed_over);
+// The same on all ranks of a group, which share out the verifying. Rank 0 says what there is.
+std::optional<Checkpoint> newest_checkpoint(const std::filesystem::path& run_folder,
+                                            std::vector<PassedOver>& passed_over,
+                                            Communicator& group);
 
 // Logs them. Whether one was a committed checkpoint, and not what a killed call left.
 bool log_passed_over(const std::vector<PassedOver>& passed_over);

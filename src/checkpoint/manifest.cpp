@@ -32,7 +32,8 @@ json slice_to_json(const Manifest::Slice& slice) {
 }
 
 std::optional<DType> dtype_named(std::string_view name) {
-    for (const DType dtype : {DType::kF64, DType::kF32, DType::kBf16, DType::kI32, DType::kU8})
+    for (const DType dtype : {DType::kF64, DType::kF32, DType::kBf16, DType::kI64, DType::kI32,
+                              DType::kU8})
         if (name == name_of(dtype)) return dtype;
     return std::nullopt;
 }
@@ -113,16 +114,9 @@ std::string tensor_problem(std::vector<const Manifest::Slice*> slices) {
     return "";
 }
 
-}  // namespace
-
-bool is_plain_file_name(std::string_view name) {
-    return !name.empty() && name != "." && name != ".." && name != kManifestName &&
-           name.find_first_of(std::string_view("/\\\0", 3)) == std::string_view::npos;
-}
-
-std::string manifest_text(const Manifest& manifest) {
+json files_to_json(const std::vector<Manifest::File>& all) {
     json files = json::array();
-    for (const Manifest::File& file : manifest.files) {
+    for (const Manifest::File& file : all) {
         json slices = json::array();
         for (const Manifest::Slice& slice : file.slices) slices.push_back(slice_to_json(slice));
         files.push_back({{"name", file.name},
@@ -131,6 +125,27 @@ std::string manifest_text(const Manifest& manifest) {
                          {"header_hash", file.header_hash},
                          {"slices", std::move(slices)}});
     }
+    return files;
+}
+
+}  // namespace
+
+bool is_plain_file_name(std::string_view name) {
+    return !name.empty() && name != "." && name != ".." && name != kManifestName &&
+           name.find_first_of(std::string_view("/\\\0", 3)) == std::string_view::npos;
+}
+
+std::string files_text(const std::vector<Manifest::File>& files) {
+    return files_to_json(files).dump();
+}
+
+std::vector<Manifest::File> files_from_text(const std::string& text) {
+    std::vector<Manifest::File> files;
+    for (const json& file : json::parse(text)) files.push_back(file_from_json(file, "files"));
+    return files;
+}
+
+std::string manifest_text(const Manifest& manifest) {
     return seal_json({{"format", kFormat},
                       {"version", kVersion},
                       {"program", manifest.program},
@@ -142,7 +157,7 @@ std::string manifest_text(const Manifest& manifest) {
                       {"grad_norm_window", manifest.state.grad_norm_window},
                       {"data_fingerprint", manifest.state.data_fingerprint},
                       {"config", manifest.state.config_json},
-                      {"files", std::move(files)}});
+                      {"files", files_to_json(manifest.files)}});
 }
 
 std::string manifest_problem(const Manifest& manifest) {

@@ -63,6 +63,10 @@ bool is_plain_file_name(std::string_view name);
 
 std::string manifest_text(const Manifest& manifest);
 
+// Files as JSON text, by which ranks tell each other what they wrote, and back.
+std::string files_text(const std::vector<Manifest::File>& files);
+std::vector<Manifest::File> files_from_text(const std::string& text);
+
 // What contradicts the description above, or an empty text: file names that are not plain names,
 // slices that leave bytes of a file or elements of a tensor out, or have them twice.
 std::string manifest_problem(const Manifest& manifest);

@@ -100,12 +100,54 @@ Manifest::File write_tensors(const fs::path& folder, const FileContents& content
     return file;
 }
 
-void write_and_commit(const fs::path& target, const TrainState& state,
-                      std::span<const FileContents> files) {
-    const TemporaryFolder temporary(target);
+// What a rank tells the others of its part: an answer, or '!', the exit code and what failed.
+constexpr char kFailed = '!';
+template <class F>
+std::string answer_of(const F& part) {
+    try {
+        return part();
+    } catch (const Error& error) {
+        return fmt::format("{}{} {}", kFailed, static_cast<int>(error.code()), error.what());
+    } catch (const std::exception& error) {
+        return fmt::format("{}{} {}", kFailed, static_cast<int>(ExitCode::kInternal),
+                           error.what());
+    }
+}
+
+// Everybody's answers; where one failed, its error on all ranks.
+std::vector<std::string> exchange(Communicator& group, const std::string& answer,
+                                  std::string_view label) {
+    std::vector<std::string> answers = gather_texts(group, answer, label);
+    for (size_t rank = 0; rank < answers.size(); ++rank)
+        if (const std::string& text = answers[rank]; text.starts_with(kFailed)) {
+            const size_t space = text.find(' ');
+            const auto code = static_cast<ExitCode>(std::stoi(text.substr(1, space - 1)));
+            fail(code, "{}{}", group.size() > 1 ? fmt::format("rank {}: ", rank) : "",
+                 text.substr(space + 1));
+        }
+    return answers;
+}
+
+// Adds what is free to an error for want of it: another program may have taken the space meanwhile,
+// or there is a quota.
+template <class F>
+auto with_free_space(const fs::path& folder, uint64_t needed, const F& part) {
+    try {
+        return part();
+    } catch (const Error& failure) {
+        if (failure.code() != ExitCode::kCannotWrite) throw;
+        const auto free = bytes_free(folder);
+        fail(ExitCode::kCannotWrite, "{}; the checkpoint needs {} bytes, {} are free",
+             failure.what(), needed, free ? fmt::format("{}", *free) : "an unknown number");
+    }
+}
+
+void write_manifest_and_commit(const TemporaryFolder& temporary, const TrainState& state,
+                               const std::vector<std::string>& written) {
     Manifest manifest{POLYTRAIN_VERSION, state, {}};
-    for (const FileContents& file : files)
-        manifest.files.push_back(write_tensors(temporary.path(), file));
+    for (const std::string& text : written)
+        for (Manifest::File& file : files_from_text(text))
+            manifest.files.push_back(std::move(file));
     const std::string problem = manifest_problem(manifest);
     PT_CHECK(problem.empty(), "a checkpoint that could not be read back: {}", problem);
 
@@ -118,25 +160,49 @@ void write_and_commit(const fs::path& target, const TrainState& state,
 }  // namespace
 
 void save_checkpoint(const fs::path& run_folder, const TrainState& state,
-                     std::span<const FileContents> files) {
+                     std::span<const FileContents> files, Communicator& group) {
     const fs::path target = checkpoint_folder(run_folder, state.step);
-    make_folders(target.parent_path());
-    sync_folder(run_folder);
-    std::error_code error;
-    if (fs::exists(target, error))
-        fail(ExitCode::kCannotWrite, "{}: this checkpoint exists already; it is left as it is",
-             target.string());
-    const uint64_t needed = bytes_needed(files);
-    check_space(target.parent_path(), needed);
-    try {
-        write_and_commit(target, state, files);
-    } catch (const Error& failure) {
-        // Another program may have taken the space meanwhile, or there is a quota.
-        if (failure.code() != ExitCode::kCannotWrite) throw;
-        const auto free = bytes_free(target.parent_path());
-        fail(ExitCode::kCannotWrite, "{}; the checkpoint needs {} bytes, {} are free",
-             failure.what(), needed, free ? fmt::format("{}", *free) : "an unknown number");
-    }
+    const fs::path parent = target.parent_path();
+    const bool is_first = group.rank() == 0;
+    uint64_t needed = 0;
+    for (const std::string& bytes :
+         exchange(group, fmt::format("{}", bytes_needed(files)), "bytes of the checkpoint"))
+        needed += std::stoull(bytes);
+
+    std::optional<TemporaryFolder> temporary;
+    const auto prepare = [&] {
+        make_folders(parent);
+        sync_folder(run_folder);
+        std::error_code error;
+        if (fs::exists(target, error))
+            fail(ExitCode::kCannotWrite, "{}: this checkpoint exists already; it is left as it is",
+                 target.string());
+        check_space(parent, needed);
+        temporary.emplace(target);
+        return temporary->path().filename().string();
+    };
+    const fs::path folder =
+        parent / exchange(group, is_first ? answer_of(prepare) : "", "checkpoint begins")[0];
+    const auto write = [&] {
+        return with_free_space(parent, needed, [&] {
+            std::vector<Manifest::File> written;
+            for (const FileContents& file : files) written.push_back(write_tensors(folder, file));
+            return files_text(written);
+        });
+    };
+    const auto written = exchange(group, answer_of(write), "checkpoint is written");
+    const auto commit = [&] {
+        return with_free_space(parent, needed, [&] {
+            write_manifest_and_commit(*temporary, state, written);
+            return std::string();
+        });
+    };
+    exchange(group, is_first ? answer_of(commit) : "", "checkpoint is committed");
+}
+
+void save_checkpoint(const fs::path& run_folder, const TrainState& state,
+                     std::span<const FileContents> files) {
+    save_checkpoint(run_folder, state, files, *make_local_communicator());
 }
 
 }  // namespace polytrain

@@ -7,6 +7,7 @@
 #include "core/error.hpp"
 #include "core/file.hpp"
 #include "core/log.hpp"
+#include "train/ranks.hpp"
 
 namespace polytrain {
 namespace {
@@ -38,7 +39,7 @@ void compare_configs(const Checkpoint& checkpoint, const RunConfig& config,
 void remove_unfinished_files(const std::filesystem::path& folder) {
     for (const auto& entry : std::filesystem::directory_iterator(folder)) {
         const std::string name = entry.path().filename().string();
-        for (const char* written : {"config.json", "metrics.jsonl", kTokenizerName})
+        for (const char* written : {"config.json", "metrics.jsonl", kTokenizerName, "ranks"})
             if (name.starts_with(std::string(written) + ".tmp-")) {
                 std::filesystem::remove(entry.path());
                 log::info("removed {}", name);
@@ -49,19 +50,22 @@ void remove_unfinished_files(const std::filesystem::path& folder) {
 }  // namespace
 
 OpenedRun open_run_folder(const std::filesystem::path& folder, bool resume, const RunConfig& config,
-                          const ActivationCatalog& catalog) {
-    make_folders(folder);
+                          const ActivationCatalog& catalog, const Grid& grid) {
     OpenedRun run;
-    run.lock = FileLock(folder / "train.lock");
-    const bool has_run = std::filesystem::exists(folder / "metrics.jsonl") ||
-                         std::filesystem::exists(folder / "checkpoints");
-    if (has_run && !resume)
-        fail(ExitCode::kCannotWrite,
-             "{}: there is a run in this folder. Go on with it by --resume auto, or give another "
-             "--out",
-             folder.string());
+    if (grid.layout().rank == 0) {
+        make_folders(folder);
+        run.lock = FileLock(folder / "train.lock");
+        const bool has_run = std::filesystem::exists(folder / "metrics.jsonl") ||
+                             std::filesystem::exists(folder / "checkpoints");
+        if (has_run && !resume)
+            fail(ExitCode::kCannotWrite,
+                 "{}: there is a run in this folder. Go on with it by --resume auto, or give "
+                 "another --out",
+                 folder.string());
+    }
+    check_shared_folder(grid, folder);
     if (!resume) return run;
-    run.checkpoint = newest_checkpoint(folder, run.passed_over);
+    run.checkpoint = newest_checkpoint(folder, run.passed_over, grid.all());
     const bool any_committed = log_passed_over(run.passed_over);
     if (run.checkpoint) {
         compare_configs(*run.checkpoint, config, catalog);

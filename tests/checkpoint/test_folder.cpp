@@ -73,7 +73,8 @@ TEST_CASE("background saver: one save at a time, its error once, and what is old
         return std::vector<FileContents>{
             {"weights.safetensors", {{"w", Tensor{&value, Shape{1}, DType::kF32, {}}}}}};
     };
-    BackgroundSaver saver(run.path(), {.keep_last = 1});
+    const auto alone = make_local_communicator();
+    BackgroundSaver saver(run.path(), {.keep_last = 1}, *alone);
     CHECK_FALSE(saver.busy());
     CHECK(saver.saved_step() == 0);
     saver.start(state_of(1), files());
@@ -96,7 +97,7 @@ TEST_CASE("background saver: one save at a time, its error once, and what is old
     CHECK(saver.saved_step() == 2);
     CHECK(names_in_checkpoints(run.path()) == std::vector<std::string>{"step-2"});
     {
-        BackgroundSaver other(run.path(), {});
+        BackgroundSaver other(run.path(), {}, *alone);
         other.start(state_of(3), files());
     }  // waits
     CHECK(Checkpoint::open(checkpoint_folder(run.path(), 3)).state().step == 3);

@@ -87,7 +87,8 @@ TEST_CASE("saving: one process at a time has a run folder") {
     train_with(config, folder / "run", 2);
     {
         const OpenedRun first =
-            open_run_folder(folder / "run", true, config, Machine(1).ops.activations());
+            open_run_folder(folder / "run", true, config, Machine(1).ops.activations(),
+                            Grid());
         const Thrown second = thrown_by([&] { train_with(config, folder / "run", 2, true); });
         CHECK(second.code == ExitCode::kCannotWrite);
         CHECK(second.says("train.lock: process " + std::to_string(::getpid()) + " on "));
@@ -158,7 +159,7 @@ TEST_CASE("saving: a signal before the first step of a launch leaves the run as 
     const auto stopped = [&] {
         const StopSignals signals;
         ::kill(::getpid(), SIGTERM);
-        while (signals.caught() == nullptr) std::this_thread::yield();
+        while (signals.caught() == 0) std::this_thread::yield();
         const Machine machine(2);
         return thrown_by([&] {
             train(config, {folder / "run", true, &signals}, *machine.backend, machine.ops);
