@@ -10,7 +10,7 @@ using namespace polytrain::testing;
 namespace {
 
 // Groups of so many rows, with `matrices` matrices [out, in].
-struct Shape3 {
+struct GroupedShape {
     std::vector<int64_t> groups;
     int64_t matrices, in, out;
 
@@ -41,7 +41,7 @@ struct Shape3 {
     }
 };
 
-Values random_inputs(const Shape3& shape, Random& random) {
+Values random_inputs(const GroupedShape& shape, Random& random) {
     Values inputs{{"x_RI", random.vector(shape.rows() * shape.in)},
                   {"w_EOI", random.vector(shape.matrices * shape.out * shape.in)},
                   {"dy_RO", random.vector(shape.rows() * shape.out)},
@@ -52,7 +52,7 @@ Values random_inputs(const Shape3& shape, Random& random) {
     return inputs;
 }
 
-void check_all(const Shape3& shape, Random& random) {
+void check_all(const GroupedShape& shape, Random& random) {
     const Values inputs = random_inputs(shape, random);
     check_op<GroupedLinearForward>([&](DType t) { return shape.forward(t); }, inputs);
     check_op<GroupedLinearBackwardInput>([&](DType t) { return shape.backward_input(t); }, inputs);
@@ -67,7 +67,7 @@ std::vector<double> slice(const std::vector<double>& values, int64_t begin, int6
 }
 
 // Inputs of group g alone, with its matrix.
-Values of_group(const Shape3& shape, const Values& inputs, int64_t g) {
+Values of_group(const GroupedShape& shape, const Values& inputs, int64_t g) {
     const auto index = static_cast<size_t>(g);
     const int64_t first =
         std::accumulate(shape.groups.begin(), shape.groups.begin() + g, int64_t{0});
@@ -87,7 +87,7 @@ void for_implementations(F&& f) {
             Machine machine(3);
             const auto known = machine.ops.implementations(GroupedLinearForward::kName);
             if (std::find(known.begin(), known.end(), name) == known.end()) continue;
-            const Shape3 one{{1}, 1, 1, 1};
+            const GroupedShape one{{1}, 1, 1, 1};
             if (machine.ops.choice(one.forward(t)) == "reference" &&
                 std::string_view(name) != "reference")
                 continue;
@@ -124,7 +124,7 @@ TEST_CASE("grouped_linear: no rows, no columns, nothing to add up") {
 
 TEST_CASE("grouped_linear: reference against central differences") {
     Random random("grouped linear gradient");
-    const Shape3 shape{{2, 0, 3, 1}, 2, 4, 3};
+    const GroupedShape shape{{2, 0, 3, 1}, 2, 4, 3};
     Values inputs = random_inputs(shape, random);
     inputs["dw_DOI"].assign(inputs["dw_DOI"].size(), 0.0);
     const Machine machine(1);
@@ -138,7 +138,7 @@ TEST_CASE("grouped_linear: reference against central differences") {
 TEST_CASE("grouped_linear: a group's bits are those that it has alone") {
     Random random("grouped linear alone");
     const auto groups = static_cast<int64_t>(kTwoRanks.size());
-    const Shape3 shape{kTwoRanks, 6, 40, 300}, all_own{kTwoRanks, groups, 40, 300};
+    const GroupedShape shape{kTwoRanks, 6, 40, 300}, all_own{kTwoRanks, groups, 40, 300};
     const Values inputs = random_inputs(shape, random), own_inputs = random_inputs(all_own, random);
     for_implementations([&](const Machine& machine, DType t) {
         const auto y = run_op(machine, shape.forward(t), inputs).at("y_RO");
@@ -147,7 +147,7 @@ TEST_CASE("grouped_linear: a group's bits are those that it has alone") {
         int64_t first = 0;
         for (int64_t g = 0; g < groups; ++g) {
             const int64_t last = first + shape.groups[static_cast<size_t>(g)];
-            const Shape3 alone{{last - first}, 1, 40, 300};
+            const GroupedShape alone{{last - first}, 1, 40, 300};
             const Values own = of_group(shape, inputs, g);
             CHECK(run_op(machine, alone.forward(t), own).at("y_RO") == slice(y, first, last, 300));
             CHECK(run_op(machine, alone.backward_input(t), own).at("dx_RI") ==
@@ -161,7 +161,7 @@ TEST_CASE("grouped_linear: a group's bits are those that it has alone") {
 
 TEST_CASE("grouped_linear: a group's numbers reach no other group") {
     Random random("grouped linear apart");
-    const Shape3 shape{{17, 3, 40}, 3, 9, 20};
+    const GroupedShape shape{{17, 3, 40}, 3, 9, 20};
     Values inputs = random_inputs(shape, random), damaged = inputs;
     const double nan = std::numeric_limits<double>::quiet_NaN();
     for (const auto& [name, width] : std::map<std::string, int64_t>{{"x_RI", 9}, {"dy_RO", 20}})
@@ -183,7 +183,7 @@ TEST_CASE("grouped_linear: a group's numbers reach no other group") {
 
 TEST_CASE("grouped_linear: offsets that don't fit the rows are refused") {
     Random random("grouped linear offsets");
-    const Shape3 shape{{2, 3, 1}, 3, 2, 2};
+    const GroupedShape shape{{2, 3, 1}, 3, 2, 2};
     Values inputs = random_inputs(shape, random);
     for_implementations([&](const Machine& machine, DType t) {
         const std::vector<std::vector<double>> wrong = {{1, 2, 5, 6}, {0, 2, 5, 5},  {0, 2, 5, 7},
