@@ -35,7 +35,8 @@ void run(const Arguments& arguments) {
               options.run_folder.string());
     const auto runtime = make_runtime(config);
     const TrainResult result = train(config, options, *runtime->backend, runtime->ops);
-    print(fmt::format("{}: step {}, {} tokens\n", result.run_folder.string(), result.step,
+    if (world->rank() == 0)
+        print(fmt::format("{}: step {}, {} tokens\n", result.run_folder.string(), result.step,
                       result.tokens));
 }
 

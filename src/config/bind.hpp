@@ -58,13 +58,4 @@ ConfigKey bind_list(Owner owner, std::vector<T> S::*member, ConfigKey key) {
     return key;
 }
 
-// A key that can only say one thing so far, so that nothing needs to hold it.
-inline ConfigKey fixed(const KeyValue& value, ConfigKey key) {
-    key.type = std::holds_alternative<std::string>(value) ? KeyType::kText : KeyType::kInteger;
-    key.default_value = value;
-    key.get = [value](const RunConfig&, size_t) { return value; };
-    key.set = [value](RunConfig&, size_t, const KeyValue& given) { return given == value; };
-    return key;
-}
-
 }  // namespace polytrain::config

@@ -42,8 +42,6 @@ std::string_view wanted(KeyType type) {
             return "an object";
         case KeyType::kList:
             return "a list of objects";
-        case KeyType::kLater:
-            break;
     }
     PT_CHECK(false, "nothing is wanted of a key that is not there yet");
 }
@@ -67,9 +65,6 @@ std::optional<LocatedJson::Value> as_integer(const LocatedJson& found) {
 
 // What is wrong with the size of a number; nothing if all is well.
 std::string range_problem(const ConfigKey& key, double value, const LocatedJson& found) {
-    if (key.later_range && key.later_range->contains(value))
-        return fmt::format("{} is not in this version of PolyTrain; use {}", describe(found),
-                           key.range.text());
     if (!key.range.contains(value))
         return fmt::format("{} is out of range; wants {} {}", describe(found), wanted(key.type),
                            key.range.text());
@@ -132,8 +127,6 @@ Converted convert(const ConfigKey& key, const LocatedJson& found) {
         case KeyType::kTextMap:
         case KeyType::kSection:
         case KeyType::kList:
-        case KeyType::kLater:
-            break;
     }
     PT_CHECK(false, "{} holds more than one value", key.name);
 }

@@ -72,8 +72,6 @@ std::string explain(const ConfigKey& table, const std::string& path) {
     if (!key.unit.empty()) text += fmt::format("  unit: {}\n", key.unit);
     if (!key.later_choices.empty())
         text += fmt::format("  not in this version: {}\n", quoted_list(key.later_choices));
-    if (key.later_range)
-        text += fmt::format("  not in this version: {}\n", key.later_range->text());
     if (!key.keys.empty()) text += "\n" + explain_keys(key);
     return text;
 }

@@ -41,8 +41,6 @@ std::string_view ConfigKey::type_text() const {
             return "object";
         case KeyType::kList:
             return "list of objects";
-        case KeyType::kLater:
-            return "not in this version";
     }
     PT_CHECK(false, "key {} of no type", name);
 }
@@ -60,7 +58,6 @@ std::optional<std::string> ConfigKey::default_text() const {
 std::vector<KeyAtPath> all_keys(const ConfigKey& section, const std::string& prefix) {
     std::vector<KeyAtPath> all;
     for (const ConfigKey& key : section.keys) {
-        if (!key.is_usable()) continue;
         all.push_back({prefix + key.name, &key});
         const std::vector<KeyAtPath> below = all_keys(key, prefix + key.name + ".");
         all.insert(all.end(), below.begin(), below.end());

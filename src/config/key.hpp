@@ -26,7 +26,6 @@ enum class KeyType {
     kTextMap,  // an object of texts under names of the user's own
     kSection,  // an object of `keys`
     kList,     // an array of objects of `keys`
-    kLater,    // the design has it, this version has not
 };
 
 // What a key holds, in the type of the struct's member. A list's is its length.
@@ -64,9 +63,8 @@ struct ConfigKey {
     std::string doc;
     std::string unit = {};
     Range range = {};
-    std::optional<Range> later_range = {};  // the design has these values, this version has not
     std::vector<std::string> choices = {};
-    std::vector<std::string> later_choices = {};  // likewise
+    std::vector<std::string> later_choices = {};  // the design has them, this version has not
     bool required = false;
     std::optional<KeyValue> default_value = {};  // as the default-constructed struct has it
     std::vector<ConfigKey> keys = {};
@@ -78,7 +76,6 @@ struct ConfigKey {
     std::function<bool(RunConfig&, size_t index, const KeyValue&)> set = {};
 
     const ConfigKey* find(std::string_view key_name) const;
-    bool is_usable() const { return type != KeyType::kLater; }
     // "integer", "text", "list of objects"
     std::string_view type_text() const;
     // What may be given, as far as the type doesn't say it: ">= 1", "\"a\", \"b\"", or nothing.
@@ -87,13 +84,13 @@ struct ConfigKey {
     std::optional<std::string> default_text() const;
 };
 
-// A usable key and its dotted path ("data.train.path": a list's name stands for its elements).
+// A key and its dotted path ("data.train.path": a list's name stands for its elements).
 struct KeyAtPath {
     std::string path;
     const ConfigKey* key;
 };
 
-// Every usable key below `section`, each section before its keys.
+// Every key below `section`, each section before its keys.
 std::vector<KeyAtPath> all_keys(const ConfigKey& section, const std::string& prefix = {});
 
 nlohmann::ordered_json to_json(const KeyValue& value);

@@ -36,7 +36,7 @@ void write_section(const ConfigKey& section, const std::string& path, std::strin
     page += path.empty() ? "" : fmt::format("\n## {}\n\n{}\n", path, section.doc);
     page += "\n| key | type | default | allowed | meaning |\n|---|---|---|---|---|\n";
     for (const ConfigKey& key : section.keys)
-        if (key.is_usable() && key.keys.empty())
+        if (key.keys.empty())
             page += fmt::format("| `{}` | {} | {} | {} | {} |\n", key.name, key.type_text(),
                                 key.required ? "required" : code(key.default_text().value_or("")),
                                 cell(key.allowed_text()), doc_cell(key));

@@ -44,9 +44,6 @@ class Reader {
                   size_t index) {
         const LocatedJson& node = member.value;
         switch (key.type) {
-            case KeyType::kLater:
-                problems_.add(member.place, path, "is not in this version of PolyTrain");
-                return;
             case KeyType::kSection:
                 if (node.object() == nullptr)
                     problems_.add(node.place, path, wrong_type(key.type, node));
@@ -119,7 +116,7 @@ class Reader {
     std::string suggestion(const ConfigKey& section, const std::string& name) const {
         std::vector<std::string> here, everywhere;
         for (const ConfigKey& key : section.keys)
-            if (key.is_usable()) here.push_back(key.name);
+            here.push_back(key.name);
         for (const KeyAtPath& other : everything_) everywhere.push_back(other.key->name);
 
         std::vector<std::string> paths = paths_of({name});

@@ -15,7 +15,7 @@ Json object_schema(const ConfigKey& section) {
     Json properties = Json::object(), required = Json::array();
     Json schema{{"type", "object"}};
     for (const ConfigKey& key : section.keys) {
-        if (key.is_usable()) properties[key.name] = key_schema(key);
+        properties[key.name] = key_schema(key);
         if (key.required) required.push_back(key.name);
     }
     schema["properties"] = properties;
@@ -63,8 +63,6 @@ Json type_schema(const ConfigKey& key) {
             return object_schema(key);
         case KeyType::kList:
             return {{"type", "array"}, {"items", object_schema(key)}};
-        case KeyType::kLater:
-            break;
     }
     PT_CHECK(false, "{} has no schema", key.name);
 }

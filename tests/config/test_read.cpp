@@ -33,7 +33,7 @@ TEST_CASE("every key reaches its member") {
                       "clip": 0.6,
                       "schedule": {"kind": "wsd", "warmup_steps": 1, "final_ratio": 0.7,
                                    "warmup_ratio": 0.8, "decay_steps": 2, "steps": 9}},
-        "parallel": {"expert": 1, "sharding": 0, "reduction": "deterministic"},
+        "parallel": {"expert": 2, "sharding": 1, "reduction": "exact", "timeout_s": 9},
         "ops": {"force": {"linear": "reference"}}})");
     RunConfig expected;
     expected.seed = 7;
@@ -52,7 +52,9 @@ TEST_CASE("every key reaches its member") {
                       .norm_eps = 1e-6,
                       .z_loss = 1e-4,
                       .init = {.std = 0.01, .cut = 3, .depth_scaled = false},
-                      .feed_forward = {"polyrelu", 2, true, 77}};
+                      .feed_forward = {"polyrelu", 2, true, 77},
+                      .moe = {6, 3, 44, 55, "expert", true, 0.2, 0.3, "olmoe", "global", 0.4}};
+    expected.parallel = {2, 1, "exact", 9};
     expected.data = {{{"a", 1}, {"b", 0.5}}, {{"v", "v.bin"}}, "bytes", false};
     expected.train = {.steps = 11,
                       .tokens = 12345,
@@ -207,26 +209,35 @@ TEST_CASE("a value that is none of the choices gets the nearest") {
 }
 
 TEST_CASE("what this version has not is refused by name, never ignored") {
+    CHECK_THAT(line_failure("\"device\": \"cuda\""),
+               Catch::Matchers::StartsWith("run.json:3:11: device: \"cuda\" is not in this version "
+                                           "of PolyTrain"));
+}
+
+TEST_CASE("what makes no sense for experts and ranks is refused") {
     struct Case {
         const char* line;
         const char* message;
     };
-    const std::string is_not = " is not in this version of PolyTrain";
     const auto [line, message] = GENERATE(values<Case>({
-        {"\"model\": {\"moe\": {}}", "run.json:3:11: model.moe:"},
-        {"\"parallel\": {\"timeout_s\": 9}", "run.json:3:14: parallel.timeout_s:"},
-        {"\"device\": \"cuda\"", "run.json:3:11: device: \"cuda\""},
-        {"\"parallel\": {\"reduction\": \"exact\"}",
-         "run.json:3:27: parallel.reduction: \"exact\""},
-        {"\"parallel\": {\"expert\": 8}", "run.json:3:24: parallel.expert: 8"},
-        {"\"parallel\": {\"sharding\": 1}", "run.json:3:26: parallel.sharding: 1"},
-        {"\"parallel\": {\"sharding\": 2}", "run.json:3:26: parallel.sharding: 2"},
+        {"\"parallel\": {\"sharding\": 3}",
+         "run.json:3:26: parallel.sharding: 3 is out of range; wants an integer 0 to 2"},
+        {"\"parallel\": {\"expert\": 0}",
+         "run.json:3:24: parallel.expert: 0 is out of range; wants an integer 1 to 1048576"},
+        {"\"parallel\": {\"expert\": 2}",
+         "run.json:3:24: parallel.expert: 2 ranks can't share out experts: the model has none"},
+        {"\"model\": {\"moe\": {\"top_k\": 2}}",
+         "run.json:3:18: model.moe: has no number of experts; set model.moe.experts above 0"},
+        {"\"model\": {\"moe\": {\"experts\": 4, \"top_k\": 5}}",
+         "run.json:3:42: model.moe.top_k: the top 5 of 4 experts"},
+        {"\"model\": {\"moe\": {\"experts\": 4}}, \"parallel\": {\"expert\": 3}",
+         "run.json:3:58: parallel.expert: 3 ranks don't divide 4 experts"},
+        {"\"train\": {\"steps\": 1, \"batch\": 6, \"micro_batch\": 2}, "
+         "\"parallel\": {\"reduction\": \"exact\"}",
+         "run.json:3:83: parallel.reduction: exact reduction wants a power of two of micro-batches; "
+         "batch 6 makes 3 of 2"},
     }));
-    CHECK_THAT(line_failure(line), Catch::Matchers::StartsWith(message + is_not));
-    CHECK(line_failure("\"parallel\": {\"sharding\": 3}") ==
-          "run.json:3:26: parallel.sharding: 3 is out of range; wants an integer 0");
-    CHECK(line_failure("\"parallel\": {\"expert\": 0}") ==
-          "run.json:3:24: parallel.expert: 0 is out of range; wants an integer 1");
+    CHECK(line_failure(line) == message);
 }
 
 TEST_CASE("several mistakes come at once, in the order of the file") {
