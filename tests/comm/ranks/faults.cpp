@@ -104,6 +104,13 @@ int patient(const std::vector<std::string>& arguments) {
     return 0;
 }
 
+// endless: calls for ever. Says "ready" when it began.
+int endless(const std::vector<std::string>&) {
+    const auto world = open_at_step_7();
+    if (world->rank() == 0) std::cout << "ready" << std::endl;
+    while (true) exchange(world->all(), 1000, 1000);
+}
+
 // late SECONDS TIMEOUT: the same in a group that is not.
 int late(const std::vector<std::string>& arguments) {
     const auto world = open_at_step_7();
@@ -174,8 +181,9 @@ int idle(const std::vector<std::string>&) {
 }  // namespace
 
 Cases fault_cases() {
-    return {{"fault", fault}, {"chain", chain}, {"patient", patient}, {"late", late},
-            {"abort", abort}, {"fail", fail},   {"signals", signals}, {"idle", idle}};
+    return {{"fault", fault}, {"chain", chain},     {"patient", patient},
+            {"late", late},   {"endless", endless}, {"abort", abort},
+            {"fail", fail},   {"signals", signals}, {"idle", idle}};
 }
 
 }  // namespace ranks
