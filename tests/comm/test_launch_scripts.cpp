@@ -31,7 +31,7 @@ struct FalseTools {
     std::vector<std::string> command(const std::string& script,
                                      const std::vector<std::string>& arguments) const {
         std::vector<std::string> all{"PATH=" + folder.path().string() + ":" + std::getenv("PATH"),
-                                     "SLURM_JOB_ID=42", kScripts + script};
+                                     "SLURM_JOB_ID=42", "LAUNCH=" + kScripts, kScripts + script};
         all.insert(all.end(), arguments.begin(), arguments.end());
         return all;
     }
