@@ -2,8 +2,6 @@
 
 #include <CLI/CLI.hpp>
 #include <csignal>
-#include <exception>
-#include <new>
 
 #include "app/command_checkpoint.hpp"
 #include "app/command_config.hpp"
@@ -16,7 +14,7 @@
 #include "app/command_train.hpp"
 #include "app/runtime.hpp"
 #include "core/error.hpp"
-#include "core/log.hpp"
+#include "core/report_exception.hpp"
 
 namespace {
 
@@ -46,22 +44,12 @@ int run(int argc, char** argv) {
 }  // namespace
 
 int main(int argc, char** argv) {
-    using polytrain::ExitCode;
     // A closed pipe and a file size limit are write errors, not the end of a run.
     std::signal(SIGPIPE, SIG_IGN);
     std::signal(SIGXFSZ, SIG_IGN);
     try {
         return run(argc, argv);
-    } catch (const polytrain::Error& error) {
-        if (error.code() == ExitCode::kRequeue)  // a stop as it should be
-            polytrain::log::info_line(error.what());
-        else
-            polytrain::log::error_line(error.what());
-        return static_cast<int>(error.code());
-    } catch (const std::bad_alloc&) {
-        polytrain::log::error_line("out of memory");
-    } catch (const std::exception& error) {
-        polytrain::log::error("unexpected: {}", error.what());
+    } catch (...) {
+        return static_cast<int>(polytrain::report_exception());
     }
-    return static_cast<int>(ExitCode::kInternal);
 }

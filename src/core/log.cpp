@@ -3,6 +3,9 @@
 #include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
 
+#include <atomic>
+#include <memory>
+
 namespace polytrain::log {
 namespace {
 
@@ -15,16 +18,30 @@ spdlog::logger& logger() {
     return instance;
 }
 
+std::atomic<int>& own_rank() {
+    static std::atomic<int> rank{-1};
+    return rank;
+}
+
+std::string prefix() {
+    const int rank = own_rank();
+    return rank < 0 ? "" : fmt::format("[rank {}] ", rank);
+}
+
 }  // namespace
 
+void set_rank(int rank) {
+    own_rank() = rank;
+}
+
 void info_line(const std::string& line) {
-    logger().info(line);
+    if (own_rank() <= 0) logger().info(line);
 }
 void warn_line(const std::string& line) {
-    logger().warn("warning: {}", line);
+    logger().warn("{}warning: {}", prefix(), line);
 }
 void error_line(const std::string& line) {
-    logger().error("error: {}", line);
+    logger().error("{}error: {}", prefix(), line);
 }
 
 }  // namespace polytrain::log

@@ -8,6 +8,10 @@
 
 namespace polytrain::log {
 
+// From now on warnings and errors begin with "[rank N]", and only rank 0 gives information. Below 0
+// (as at the start): neither.
+void set_rank(int rank);
+
 void info_line(const std::string& line);
 void warn_line(const std::string& line);
 void error_line(const std::string& line);

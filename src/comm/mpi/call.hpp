@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 namespace polytrain {
 
@@ -16,6 +17,8 @@ struct Call {
     int64_t sequence = 0;  // in its group
     int64_t bytes = 0;     // that this rank sends or holds
     int64_t step = 0;
+    // Bytes to and from each rank of the group, where these are the rank's own affair (all_to_all).
+    std::vector<int64_t> sends{}, receives{};
     // Seconds since the world was opened; below 0: not yet.
     double enqueued = -1, started = -1, ended = -1;
 

@@ -199,13 +199,10 @@ std::vector<std::shared_ptr<MpiOperation>> Engine::take_orders() {
 void Engine::start(const std::shared_ptr<MpiOperation>& operation) {
     current_ = operation.get();
     log_.add(operation->shared_call());
-    Call& call = operation->call();
-    call.started = clock_.seconds();
+    operation->call().started = progressed_ = clock_.seconds();
     operation->watched_since = life_;
-    operation->begin(operation->group().comm,
-                     static_cast<int>(call.sequence % (int64_t{most_tag_} + 1)), chunk_);
+    operation->begin(most_tag_, chunk_);
     in_flight_.push_back(operation);
-    progressed_ = call.started;
     current_ = nullptr;
 }
 

@@ -19,6 +19,12 @@ std::vector<int64_t> copy_of(std::span<const int64_t> offsets) {
     return {offsets.begin(), offsets.end()};
 }
 
+std::vector<int64_t> lengths_of(std::span<const int64_t> offsets) {
+    std::vector<int64_t> lengths;
+    for (size_t i = 1; i < offsets.size(); ++i) lengths.push_back(offsets[i] - offsets[i - 1]);
+    return lengths;
+}
+
 }  // namespace
 
 Pending MpiCommunicator::post(Call call, MpiOperation::Start start) {
@@ -46,6 +52,8 @@ Pending MpiCommunicator::all_to_all(const void* send, std::span<const int64_t> s
     check_own(send_offsets, receive_offsets, rank(), label);
     Call call{"all_to_all", std::string(label), ""};
     call.bytes = send_offsets.back() - send_offsets.front();
+    call.sends = lengths_of(send_offsets);
+    call.receives = lengths_of(receive_offsets);
     return post(std::move(call), [this, send, receive, from = copy_of(send_offsets),
                                   to = copy_of(receive_offsets)](Requests& requests) {
         for_each_peer(rank(), size(), [&](size_t peer) {

@@ -22,8 +22,8 @@ void MpiOperation::abandon() {
     if (!done() && std::uncaught_exceptions() > 0) engine_.freeze();
 }
 
-void MpiOperation::begin(MPI_Comm comm, int tag, int64_t chunk) {
-    requests_ = std::make_unique<Requests>(comm, tag, chunk);
+void MpiOperation::begin(int most_tag, int64_t chunk) {
+    requests_ = std::make_unique<Requests>(group_->comm, call_->sequence, most_tag, chunk);
     start_(*requests_);
     start_ = nullptr;
 }

@@ -26,7 +26,7 @@ class MpiOperation final : public Pending::Operation {
     void abandon() override;
 
     // For the engine's thread.
-    void begin(MPI_Comm comm, int tag, int64_t chunk);
+    void begin(int most_tag, int64_t chunk);
     bool test() { return requests_->test(); }
     void finish();
     Call& call() { return *call_; }

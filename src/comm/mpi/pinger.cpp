@@ -17,6 +17,10 @@ void copy_text(std::array<char, kSize>& to, const std::string& text) {
     text.copy(to.data(), kSize - 1);
 }
 
+int64_t at_or(const std::vector<int64_t>& values, int64_t place) {
+    return values.empty() ? -1 : values[static_cast<size_t>(place)];
+}
+
 // Whether a message came, and from whom.
 bool arrived(MPI_Request& request, int& from) {
     int flag = 0;
@@ -42,7 +46,7 @@ Pinger::~Pinger() {
 }
 
 void Pinger::listen_for_questions() {
-    mpi_check(MPI_Irecv(&question_.group, sizeof question_.group, MPI_BYTE, MPI_ANY_SOURCE,
+    mpi_check(MPI_Irecv(&question_.question, sizeof question_.question, MPI_BYTE, MPI_ANY_SOURCE,
                         kQuestion, control_, &question_.request),
               "MPI_Irecv");
 }
@@ -53,9 +57,9 @@ void Pinger::listen_for_answers() {
               "MPI_Irecv");
 }
 
-Pinger::Answer Pinger::answer_about(int64_t group, int64_t step, bool waiting) const {
+Pinger::Answer Pinger::answer_to(const Question& question, int64_t step, bool waiting) const {
     Answer answer{};
-    answer.group = group;
+    answer.group = question.group;
     answer.last = -1;
     answer.step = step;
     answer.waiting = waiting ? 1 : 0;
@@ -64,11 +68,13 @@ Pinger::Answer Pinger::answer_about(int64_t group, int64_t step, bool waiting) c
         copy_text(answer.at, fmt::format("{}, {}", last.where(), last.what()));
     }
     for (auto call = log_.calls().rbegin(); call != log_.calls().rend(); ++call) {
-        if ((*call)->group != group) continue;
+        if ((*call)->group != question.group) continue;
         answer.last = std::max(answer.last, (*call)->sequence);
         Answer::Entered& entered = answer.calls.at(static_cast<size_t>(answer.count));
         entered.sequence = (*call)->sequence;
         entered.fingerprint = (*call)->fingerprint();
+        entered.sends = at_or((*call)->sends, question.rank);
+        entered.receives = at_or((*call)->receives, question.rank);
         copy_text(entered.what, (*call)->what());
         if (++answer.count == static_cast<int64_t>(answer.calls.size())) break;
     }
@@ -79,7 +85,7 @@ void Pinger::poll(double now, int64_t step, bool waiting) {
     int from = 0;
     while (arrived(question_.request, from)) {
         auto message = std::make_unique<Message>();
-        message->answer = answer_about(question_.group, step, waiting);
+        message->answer = answer_to(question_.question, step, waiting);
         mpi_check(MPI_Isend(&message->answer, sizeof message->answer, MPI_BYTE, from, kAnswer,
                             control_, &message->request),
                   "MPI_Isend");
@@ -99,13 +105,13 @@ void Pinger::poll(double now, int64_t step, bool waiting) {
     });
 }
 
-void Pinger::ask(int rank, int group, double now) {
+void Pinger::ask(int rank, int group, int own, double now) {
     Contact& contact = contacts_[{rank, group}];
     if (contact.asked) return;
     auto message = std::make_unique<Message>();
-    message->group = group;
-    mpi_check(MPI_Isend(&message->group, sizeof message->group, MPI_BYTE, rank, kQuestion, control_,
-                        &message->request),
+    message->question = {group, own};
+    mpi_check(MPI_Isend(&message->question, sizeof message->question, MPI_BYTE, rank, kQuestion,
+                        control_, &message->request),
               "MPI_Isend");
     sent_.push_back(std::move(message));
     contact.asked = true;

@@ -24,6 +24,7 @@ class Pinger {
         struct Entered {
             int64_t sequence;
             uint64_t fingerprint;
+            int64_t sends, receives;  // bytes to and from who asks; -1: not said
             std::array<char, 120> what;
         };
         int64_t group;
@@ -49,19 +50,23 @@ class Pinger {
 
     // Answers who asked, and takes answers. `step` and `waiting` are told.
     void poll(double now, int64_t step, bool waiting);
-    // Asks a rank of the world about a group, unless its answer to the last question is due.
-    void ask(int rank, int group, double now);
+    // Asks a rank of the world about a group, in which this process is `own`, unless its answer to
+    // the last question is due.
+    void ask(int rank, int group, int own, double now);
     const Contact& contact(int rank, int group) { return contacts_[{rank, group}]; }
 
   private:
+    struct Question {
+        int64_t group, rank;  // who asks, in that group
+    };
     struct Message {
         MPI_Request request = MPI_REQUEST_NULL;
         Answer answer{};
-        int64_t group = 0;
+        Question question{};
     };
     void listen_for_questions();
     void listen_for_answers();
-    Answer answer_about(int64_t group, int64_t step, bool waiting) const;
+    Answer answer_to(const Question& question, int64_t step, bool waiting) const;
 
     MPI_Comm control_;
     const CallLog& log_;

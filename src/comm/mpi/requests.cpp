@@ -25,6 +25,14 @@ void mpi_check(int result, const char* function) {
     if (result != MPI_SUCCESS) throw MpiError(fmt::format("{}: {}", function, text_of(result)));
 }
 
+int Requests::tag(int64_t bytes) const {
+    constexpr int kLengthBits = 16;
+    const uint64_t length =
+        static_cast<uint64_t>(bytes) * 0x9E3779B97F4A7C15U >> (64 - kLengthBits);
+    return static_cast<int>(((static_cast<uint64_t>(sequence_) << kLengthBits) + length) %
+                            (static_cast<uint64_t>(most_tag_) + 1));
+}
+
 void Requests::add(MPI_Request request, int64_t expected, int from) {
     requests_.push_back(request);
     expected_.push_back({expected, from});
@@ -35,7 +43,7 @@ void Requests::send(const void* data, int64_t bytes, int to) {
         const int64_t part = std::min(chunk_, bytes - begin);
         MPI_Request request = MPI_REQUEST_NULL;
         mpi_check(MPI_Isend(static_cast<const char*>(data) + begin, static_cast<int>(part),
-                            MPI_BYTE, to, tag_, group_, &request),
+                            MPI_BYTE, to, tag(bytes), group_, &request),
                   "MPI_Isend");
         add(request);
     }
@@ -45,8 +53,8 @@ void Requests::receive(void* data, int64_t bytes, int from) {
     for (int64_t begin = 0; begin < bytes; begin += chunk_) {
         const int64_t part = std::min(chunk_, bytes - begin);
         MPI_Request request = MPI_REQUEST_NULL;
-        mpi_check(MPI_Irecv(at(data, begin), static_cast<int>(part), MPI_BYTE, from, tag_, group_,
-                            &request),
+        mpi_check(MPI_Irecv(at(data, begin), static_cast<int>(part), MPI_BYTE, from, tag(bytes),
+                            group_, &request),
                   "MPI_Irecv");
         add(request, part, from);
     }

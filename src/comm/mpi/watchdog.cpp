@@ -34,24 +34,35 @@ std::string Watchdog::describe(const Watched& watched, double now) const {
                        watched.call->bytes, watched.call->step);
 }
 
-std::optional<Watchdog::Verdict> Watchdog::compare(const Watched& watched, int rank,
-                                                   const Pinger::Answer& answer) {
-    const Pinger::Answer::Entered* first = nullptr;
-    for (int64_t i = 0; i < answer.count; ++i) {
+std::optional<Watchdog::Verdict> Watchdog::compare(const Watched& watched, size_t peer) {
+    const Group& group = *watched.group;
+    const int own = group.world_ranks[static_cast<size_t>(group.rank)];
+    const int rank = group.world_ranks[peer];
+    const Pinger::Answer& answer = pinger_.contact(rank, group.id).answer;
+    const auto verdict = [&](const Call& call, const std::string& difference) {
+        return Verdict{ExitCode::kInternal,
+                       fmt::format("ranks called different collectives: {}, step {}: {}; this is a "
+                                   "bug in PolyTrain",
+                                   call.where(), call.step, difference)};
+    };
+    for (int64_t i = answer.count - 1; i >= 0; --i) {  // the oldest first
         const auto& theirs = answer.calls.at(static_cast<size_t>(i));
-        const Call* ours = log_.find(watched.group->id, theirs.sequence);
-        if (ours != nullptr && ours->fingerprint() != theirs.fingerprint &&
-            (first == nullptr || theirs.sequence < first->sequence))
-            first = &theirs;
+        const Call* ours = log_.find(group.id, theirs.sequence);
+        if (ours == nullptr) continue;
+        if (ours->fingerprint() != theirs.fingerprint)
+            return verdict(*ours, fmt::format("{} on {}, {} on {}", ours->what(), name(own),
+                                              theirs.what.data(), name(rank)));
+        if (ours->sends.empty()) continue;
+        if (ours->receives[peer] != theirs.sends)
+            return verdict(
+                *ours, fmt::format("{}: {} sends {} bytes to {}, which expects {}", ours->what(),
+                                   name(rank), theirs.sends, name(own), ours->receives[peer]));
+        if (ours->sends[peer] != theirs.receives)
+            return verdict(
+                *ours, fmt::format("{}: {} sends {} bytes to {}, which expects {}", ours->what(),
+                                   name(own), ours->sends[peer], name(rank), theirs.receives));
     }
-    if (first == nullptr) return {};
-    const Call* ours = log_.find(watched.group->id, first->sequence);
-    const int own = watched.group->world_ranks[static_cast<size_t>(watched.group->rank)];
-    return Verdict{ExitCode::kInternal,
-                   fmt::format("ranks called different collectives: {} is {} on {}, but {} on {} "
-                               "(step {}); this is a bug in PolyTrain",
-                               ours->where(), ours->what(), name(own), first->what.data(),
-                               name(rank), ours->step)};
+    return {};
 }
 
 Watchdog::Peers Watchdog::ask_peers(const Watched& watched, double timeout, double now) {
@@ -63,7 +74,7 @@ Watchdog::Peers Watchdog::ask_peers(const Watched& watched, double timeout, doub
         // What it said before this call began is no news.
         const bool heard = contact.heard_at >= watched.since;
         if (!heard || now - contact.heard_at >= kPeriod * timeout)
-            pinger_.ask(rank, watched.group->id, now);
+            pinger_.ask(rank, watched.group->id, watched.group->rank, now);
         if (contact.asked && now - contact.asked_at >= kSilence * timeout) {
             peers.silent.push_back(rank);
         } else if (!heard || now - contact.heard_at > kSilence * timeout) {
@@ -82,10 +93,9 @@ std::optional<Watchdog::Verdict> Watchdog::judge(const Watched& watched, double 
     if (timeout <= 0 || waited < kFirstQuestion * timeout) return {};
     const Peers peers = ask_peers(watched, timeout, now);
     const Group& group = *watched.group;
-    for (const int rank : group.world_ranks) {
-        const Pinger::Contact& contact = pinger_.contact(rank, group.id);
-        if (contact.heard_at < watched.since) continue;
-        if (auto verdict = compare(watched, rank, contact.answer)) return verdict;
+    for (size_t peer = 0; peer < group.world_ranks.size(); ++peer) {
+        if (pinger_.contact(group.world_ranks[peer], group.id).heard_at < watched.since) continue;
+        if (auto verdict = compare(watched, peer)) return verdict;
     }
     Entered& entered = all_entered_[group.id];
     const bool all_in = peers.silent.empty() && peers.missing.empty() && peers.all_known;
@@ -96,12 +106,11 @@ std::optional<Watchdog::Verdict> Watchdog::judge(const Watched& watched, double 
     std::vector<std::string> reasons;
     if (!peers.silent.empty()) {
         for (const int rank : peers.silent) {
-            const double heard = pinger_.contact(rank, group.id).heard_at;
+            const Pinger::Contact& contact = pinger_.contact(rank, group.id);
             reasons.push_back(fmt::format(
-                "{} does not answer: it is stopped, or its machine or the network is lost ({})",
-                name(rank),
-                heard < 0 ? "nothing was heard of it"
-                          : fmt::format("last heard {:.1f} s ago", now - heard)));
+                "{} does not answer since {:.1f} s: it is stopped, or its machine or the network "
+                "is lost",
+                name(rank), now - std::max(contact.heard_at, contact.asked_at)));
         }
     } else if (group.patient || !peers.all_known) {
         return {};

@@ -42,7 +42,8 @@ class Watchdog {
         bool all_known = true;
     };
     Peers ask_peers(const Watched& watched, double timeout, double now);
-    std::optional<Verdict> compare(const Watched& watched, int rank, const Pinger::Answer& answer);
+    // With what that rank of the group called.
+    std::optional<Verdict> compare(const Watched& watched, size_t peer);
     std::string name(int rank) const;
     std::string describe(const Watched& watched, double now) const;
 

@@ -187,7 +187,7 @@ void check_broadcasts(Communicator& group) {
     group.broadcast(nullptr, 0, 0, "nothing").wait();
 }
 
-// collectives SEED CHUNK: each of them, in the whole world and in two halves of it.
+// collectives SEED CHUNK LOCAL: each of them, in the whole world and in two halves of it.
 int collectives(const std::vector<std::string>& arguments) {
     const uint64_t seed = std::stoull(arguments.at(1));
     const auto world = open_mpi_world(std::stoll(arguments.at(2)));
@@ -195,8 +195,9 @@ int collectives(const std::vector<std::string>& arguments) {
     const auto half = world->split(world->rank() % 2, "half", false);
     require(half->size() == (world->size() + 1 - world->rank() % 2) / 2, "the size of a half");
     require(half->rank() == world->rank() / 2, "the rank in a half");
-    require(world->local_size() == world->size() && world->local_rank() == world->rank(),
-            "all are on this machine");
+    const int local = std::stoi(arguments.at(3));  // ranks of a machine
+    require(world->local_size() == local && world->local_rank() == world->rank() % local,
+            "ranks of this machine");
     for (Communicator* group : {&world->all(), half.get()}) {
         check_exchanges(*group, seed, 3000);
         check_exchanges(*group, seed, 200000);

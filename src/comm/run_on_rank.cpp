@@ -1,0 +1,29 @@
+#include "comm/run_on_rank.hpp"
+
+#include <chrono>
+#include <thread>
+
+#include "core/log.hpp"
+#include "core/report_exception.hpp"
+
+namespace polytrain {
+
+void run_on_rank(World& world, const std::function<void()>& work) {
+    if (world.size() == 1) return work();
+    log::set_rank(world.rank());
+    try {
+        work();
+    } catch (...) {
+        try {
+            throw;
+        } catch (const Error& error) {
+            if (error.code() == ExitCode::kRequeue) throw;
+        } catch (...) {  // NOLINT(bugprone-empty-catch): reported below
+        }
+        constexpr auto kRankZeroFirst = std::chrono::milliseconds(300);
+        if (world.rank() != 0) std::this_thread::sleep_for(kRankZeroFirst);
+        world.abort(report_exception());
+    }
+}
+
+}  // namespace polytrain
