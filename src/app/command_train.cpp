@@ -7,6 +7,7 @@
 
 #include "app/output.hpp"
 #include "app/runtime.hpp"
+#include "comm/run_on_rank.hpp"
 #include "config/load.hpp"
 #include "core/log.hpp"
 #include "train/train.hpp"
@@ -19,25 +20,29 @@ struct Arguments {
     std::vector<std::string> overrides;
 };
 
-void run(const Arguments& arguments) {
-    const StopSignals signals;                 // before any thread is made
-    const std::unique_ptr<World> world = World::open();  // before anything that may fail
+void run_rank(const Arguments& arguments, World& world, const StopSignals& signals) {
     const RunConfig config =
         load_config(arguments.config, arguments.overrides, activation_catalog());
     TrainOptions options;
     options.signals = &signals;
-    options.world = world.get();
+    options.world = &world;
     options.resume = arguments.resume == "auto";
     options.run_folder = arguments.out.empty() ? std::filesystem::path("runs") /
                                                      std::filesystem::path(arguments.config).stem()
                                                : std::filesystem::path(arguments.out);
-    log::info("device cpu, {} threads; run folder {}", thread_count(config.threads),
-              options.run_folder.string());
-    const auto runtime = make_runtime(config);
+    log::info("device cpu, {} ranks of {} threads; run folder {}", world.size(),
+              thread_count(config.threads, world.local_size()), options.run_folder.string());
+    const auto runtime = make_runtime(config, world.local_size());
     const TrainResult result = train(config, options, *runtime->backend, runtime->ops);
-    if (world->rank() == 0)
+    if (world.rank() == 0)
         print(fmt::format("{}: step {}, {} tokens\n", result.run_folder.string(), result.step,
-                      result.tokens));
+                          result.tokens));
+}
+
+void run(const Arguments& arguments) {
+    const StopSignals signals;  // before any thread is made
+    const std::unique_ptr<World> world = World::open();
+    run_on_rank(*world, [&] { run_rank(arguments, *world, signals); });
 }
 
 }  // namespace

@@ -1,5 +1,8 @@
 #include "app/runtime.hpp"
 
+#include <unistd.h>
+
+#include <algorithm>
 #include <charconv>
 #include <cstdlib>
 #include <cstring>
@@ -25,10 +28,15 @@ void warn_of_slow_products(const OpTable& ops) {
 
 }  // namespace
 
-int thread_count(int64_t wanted) {
+int thread_count(int64_t wanted, int local_ranks) {
     if (wanted > 0) return static_cast<int>(wanted);
     const char* text = std::getenv("OMP_NUM_THREADS");
-    if (text == nullptr || *text == '\0') return available_processors();
+    if (text == nullptr || *text == '\0') {
+        // A launcher that binds ranks has given each its own processors already.
+        const int usable = available_processors();
+        const bool all = usable == ::sysconf(_SC_NPROCESSORS_ONLN);
+        return all ? std::max(1, usable / local_ranks) : usable;
+    }
     // A list ("4,2") is OpenMP's form for nested levels: the first is ours.
     const char* end = text + std::strcspn(text, ",");
     int threads = 0;
@@ -39,9 +47,9 @@ int thread_count(int64_t wanted) {
     return threads;
 }
 
-std::unique_ptr<Runtime> make_runtime(const RunConfig& config) {
+std::unique_ptr<Runtime> make_runtime(const RunConfig& config, int local_ranks) {
     auto runtime = std::make_unique<Runtime>();
-    runtime->backend = make_cpu_backend(thread_count(config.threads));
+    runtime->backend = make_cpu_backend(thread_count(config.threads, local_ranks));
     runtime->backend->register_ops(runtime->ops);
     for (const auto& [op, implementation] : config.ops_force)
         runtime->ops.force(op, implementation);

@@ -68,6 +68,7 @@ class Run {
         if (is_first())
             begin_run(options.run_folder, opened.passed_over, state_.config_json, tokenizer_text);
         barrier(grid.all(), "run folder is ready");
+        if (grid.world() != nullptr) grid.world()->set_trace_folder(options.run_folder);
         resumed_step_ = state_.step;
         measure(backend, ops);
         start_reading();
@@ -194,7 +195,8 @@ class Run {
     void measure(Backend& backend, const OpTable& ops) {
         flops_per_token_ = flops_per_token(config_.model, session_.model().parameters());
         const auto step_tokens = static_cast<double>(config_.train.batch * config_.model.context);
-        peak_ = measure_peak(backend, ops, storage_type(config_), flops_per_token_ * step_tokens);
+        peak_ = grid_.layout().ranks *
+                measure_peak(backend, ops, storage_type(config_), flops_per_token_ * step_tokens);
     }
 
     void describe() const {

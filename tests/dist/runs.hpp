@@ -93,6 +93,22 @@ inline void check_same(const Checkpoint& expected, const Checkpoint& actual, dou
     }
 }
 
+// Metrics without the figures that a clock decides.
+inline std::vector<nlohmann::json> metrics_of(const std::filesystem::path& folder) {
+    std::ifstream in(folder / "metrics.jsonl");
+    std::vector<nlohmann::json> lines;
+    for (std::string line; std::getline(in, line);) {
+        lines.push_back(nlohmann::json::parse(line, nullptr, false));
+        if (!lines.back().is_object()) {  // being written
+            lines.pop_back();
+            break;
+        }
+        for (const char* figure : {"tokens_per_s", "data_wait_s", "mfu"})
+            lines.back().erase(figure);
+    }
+    return lines;
+}
+
 // The run's folder after the program trained as that many ranks.
 inline ProgramResult train_ranks(const std::filesystem::path& config, const Spread& spread,
                                  const std::filesystem::path& out, const std::string& more = "") {

@@ -2,6 +2,7 @@
 //   dist_ranks gradients CONFIG FOLDER MASK STEPS
 //   dist_ranks sums
 //   dist_ranks layer FOLDER EXPERT
+//   dist_ranks resave CONFIG FROM TO
 
 #include <cstdio>
 #include <cstdlib>
@@ -24,6 +25,8 @@ int main(int argc, char** argv) {
             check_sums(*world);
         else if (argument(1) == "layer")
             run_layer(*world, argument(2), std::atoi(argument(3).c_str()));
+        else if (argument(1) == "resave")
+            resave(*world, argument(2), argument(3), argument(4));
         else
             throw std::runtime_error("no such mode");
     } catch (const std::exception& error) {

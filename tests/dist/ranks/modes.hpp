@@ -22,4 +22,8 @@ void check_sums(World& world);
 // gradients, as a checkpoint of step 1.
 void run_layer(World& world, const std::filesystem::path& folder, int expert);
 
+// Reads the newest checkpoint of the run `from` and saves what it read in the run folder `to`.
+void resave(World& world, const std::string& config, const std::filesystem::path& from,
+            const std::filesystem::path& to);
+
 }  // namespace polytrain::testing
