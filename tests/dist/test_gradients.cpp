@@ -94,6 +94,35 @@ TEST_CASE("I3, I12: with scope global the micro-batch changes nothing") {
     }
 }
 
+TEST_CASE("auxiliary losses are means over the routed tokens, whatever is scored") {
+    if (!have_mpirun()) return;
+    nlohmann::json config = small_moe();
+    const auto difference = [&](const Spread& spread, const std::string& mask) {
+        const std::string name = "layers.0.moe.router.weight";
+        config["model"]["moe"]["balance"] = 20;
+        config["model"]["moe"]["z_loss"] = 1;
+        const Gradients with = gradients_of(config, spread, mask);
+        config["model"]["moe"]["balance"] = config["model"]["moe"]["z_loss"] = 0;
+        const Gradients without = gradients_of(config, spread, mask);
+        std::vector<float> gradient = tensor_of(with.tensors, name);
+        const std::vector<float> rest = tensor_of(without.tensors, name);
+        const double scored = with.summary["scored"];
+        for (size_t i = 0; i < gradient.size(); ++i)
+            gradient[i] = static_cast<float>((double{gradient[i]} - double{rest[i]}) / scored);
+        return gradient;
+    };
+    const std::vector<float> all = difference({1, 1, 0}, "none");
+    float size = 0;
+    for (const float value : all) size = std::max(size, std::fabs(value));
+    REQUIRE(size > 1e-3f);
+    for (const Spread& spread : {Spread{1, 1, 0}, Spread{4, 2, 1}}) {
+        INFO(spread.text());
+        const std::vector<float> some = difference(spread, "uneven");
+        for (size_t i = 0; i < all.size(); ++i)
+            REQUIRE(std::fabs(some[i] - all[i]) <= 1e-5f * size);
+    }
+}
+
 TEST_CASE("scope micro_dp: equal at one number of ranks, whatever the expert groups") {
     if (!have_mpirun()) return;
     nlohmann::json config = small_moe();

@@ -61,6 +61,38 @@ TEST_CASE("I1, I14: exact reduction, 20 steps, experts on 1, 2 and 4 ranks: the 
     check_equal_runs(config, {{4, 2, 1}, {2, 2, 2}});
 }
 
+TEST_CASE("I4: uneven masks in whole runs change nothing over ranks") {
+    if (!have_mpirun()) return;
+    const TempFolder folder;
+    nlohmann::json config = exact(small_moe(), 3);
+    // Every other sequence is one token again and again, which the filter leaves out of the loss.
+    constexpr size_t kContext = 40;
+    std::string tokens;
+    for (size_t i = 0; i < 60 * kContext; ++i) {
+        const bool repeats = i / kContext % 2 == 0;
+        tokens += static_cast<char>(repeats ? 7 : (i * i + 3 * i) % 61);
+        tokens += '\0';
+    }
+    std::ofstream(folder / "tokens.bin") << tokens;
+    config["model"]["context"] = kContext;
+    config["model"]["vocab_size"] = 256;
+    config["train"].erase("eval_every");
+    config["data"] = {{"train", {{{"path", folder / "tokens.bin"}}}},
+                      {"tokenizer", "bytes"},
+                      {"repetition_filter", true}};
+    const fs::path one = folder / "one";
+    const Checkpoint alone = trained(folder, config, {}, one);
+    int64_t filtered = 0;
+    for (const nlohmann::json& line : metrics_of(one))
+        filtered += line["filtered_sequences"].get<int64_t>();
+    CHECK(filtered > 5);
+    for (const Spread& spread : {Spread{2, 2, 0}, Spread{4, 2, 1}}) {
+        INFO(spread.text());
+        check_same(alone, trained(folder, config, spread, folder / spread.text()), 0);
+        CHECK(metrics_of(one) == metrics_of(folder / spread.text()));
+    }
+}
+
 TEST_CASE("I15, I16: initial weights don't depend on the layout, and no two experts are equal") {
     if (!have_mpirun()) return;
     const TempFolder folder;
