@@ -26,6 +26,7 @@ pass_on # what came before there was a job
 
 ranks_here() { # whether the job has processes on this machine
     local child
+    # shellcheck disable=SC2013 # words of one line
     for child in $(cat "/proc/$job/task/$job/children" 2> /dev/null); do
         tr '\0' '\n' 2> /dev/null < "/proc/$child/environ" | grep -q '^OMPI_COMM_WORLD_RANK=' && return 0
     done
@@ -42,6 +43,7 @@ while kill -0 "$job" 2> /dev/null; do
         if [ $((SECONDS - gone_since)) -ge "$grace" ]; then
             echo "${0##*/}: all processes here have ended, but mpirun waits for a machine that does" \
                 "not answer: killing it" >&2
+            # shellcheck disable=SC2013
             for child in $(cat "/proc/$job/task/$job/children"); do kill -9 "$child"; done
             kill -9 "$job"
             wait "$job" 2> /dev/null

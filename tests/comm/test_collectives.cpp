@@ -30,7 +30,7 @@ TEST_CASE("collectives give every rank what they say", "[comm]") {
 TEST_CASE("counts beyond one message's are sent in parts", "[comm]") {
     if (!have_mpirun()) return;
     require_well(2, "collectives " + std::to_string(test_seed()) + " 1000 2");
-    require_well(3, "collectives " + std::to_string(test_seed()) + " 64 3");
+    require_well(3, "collectives " + std::to_string(test_seed()) + " 500 3");
 }
 
 TEST_CASE("many calls may be under way, on several groups", "[comm]") {
