@@ -40,9 +40,16 @@ void run_rank(const Arguments& arguments, World& world, const StopSignals& signa
 }
 
 void run(const Arguments& arguments) {
-    const StopSignals signals;  // before any thread is made
+    StopSignals signals;  // before any thread is made
     const std::unique_ptr<World> world = World::open();
-    run_on_rank(*world, [&] { run_rank(arguments, *world, signals); });
+    run_on_rank(*world, [&] {
+        try {
+            run_rank(arguments, *world, signals);
+        } catch (...) {
+            signals.give_up();  // mpirun may end this rank for another's error
+            throw;
+        }
+    });
 }
 
 }  // namespace

@@ -20,7 +20,7 @@ void run_on_rank(World& world, const std::function<void()>& work) {
             if (error.code() == ExitCode::kRequeue) throw;
         } catch (...) {  // NOLINT(bugprone-empty-catch): reported below
         }
-        constexpr auto kRankZeroFirst = std::chrono::milliseconds(300);
+        constexpr auto kRankZeroFirst = std::chrono::seconds(1);
         if (world.rank() != 0) std::this_thread::sleep_for(kRankZeroFirst);
         world.abort(report_exception());
     }

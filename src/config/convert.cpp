@@ -127,6 +127,7 @@ Converted convert(const ConfigKey& key, const LocatedJson& found) {
         case KeyType::kTextMap:
         case KeyType::kSection:
         case KeyType::kList:
+            break;
     }
     PT_CHECK(false, "{} holds more than one value", key.name);
 }

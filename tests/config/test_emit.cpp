@@ -44,7 +44,10 @@ TEST_CASE("every key is emitted, in the order of the tables") {
     CHECK(names(json) == "seed device precision threads model data train optimizer parallel ops ");
     CHECK(names(json["model"]) ==
           "d_model layers heads kv_heads context vocab_size qk_norm tied rope_theta norm_eps "
-          "z_loss init feed_forward ");
+          "z_loss init feed_forward moe ");
+    CHECK(names(json["model"]["moe"]) ==
+          "experts top_k hidden shared_hidden coefficients renormalise balance z_loss loss_form "
+          "scope bias_rate ");
     CHECK(names(json["model"]["init"]) == "std cut depth_scaled ");
     CHECK(names(json["model"]["feed_forward"]) == "activation order gated hidden ");
     CHECK(names(json["data"]) ==

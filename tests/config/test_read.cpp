@@ -20,7 +20,11 @@ TEST_CASE("every key reaches its member") {
                   "norm_eps": 1e-6, "z_loss": 1e-4,
                   "init": {"std": 0.01, "cut": 3, "depth_scaled": false},
                   "feed_forward": {"activation": "polyrelu", "order": 2, "gated": true,
-                                   "hidden": 77}},
+                                   "hidden": 77},
+                  "moe": {"experts": 6, "top_k": 3, "hidden": 44, "shared_hidden": 55,
+                          "coefficients": "expert", "renormalise": true, "balance": 0.2,
+                          "z_loss": 0.3, "loss_form": "olmoe", "scope": "global",
+                          "bias_rate": 0.4}},
         "data": {"train": [{"path": "a"}, {"path": "b", "weight": 0.5}],
                  "validation": {"v": "v.bin"}, "tokenizer": "bytes", "synthetic": false},
         "train": {"steps": 11, "tokens": 12345, "seconds": 13.5, "batch": 14, "micro_batch": 7,
@@ -234,10 +238,14 @@ TEST_CASE("what makes no sense for experts and ranks is refused") {
          "run.json:3:58: parallel.expert: 3 ranks don't divide 4 experts"},
         {"\"train\": {\"steps\": 1, \"batch\": 6, \"micro_batch\": 2}, "
          "\"parallel\": {\"reduction\": \"exact\"}",
-         "run.json:3:83: parallel.reduction: exact reduction wants a power of two of micro-batches; "
+         "run.json:3:80: parallel.reduction: exact reduction wants a power of two of micro-batches; "
          "batch 6 makes 3 of 2"},
     }));
-    CHECK(line_failure(line) == message);
+    const std::string rest = std::string(line).find("\"train\"") == std::string::npos
+                                 ? ",\n\"train\": {\"steps\": 1}"
+                                 : "";
+    CHECK(parse_failure("{\n\"data\": {\"train\": [{\"path\": \"a.bin\"}]},\n" +
+                        std::string(line) + rest + "}") == message);
 }
 
 TEST_CASE("several mistakes come at once, in the order of the file") {

@@ -77,7 +77,7 @@ TEST_CASE("I4: uneven masks in whole runs change nothing over ranks") {
     config["model"]["context"] = kContext;
     config["model"]["vocab_size"] = 256;
     config["train"].erase("eval_every");
-    config["data"] = {{"train", {{{"path", folder / "tokens.bin"}}}},
+    config["data"] = {{"train", {{{"path", folder / "tokens.bin"}, {"format", "raw"}}}},
                       {"tokenizer", "bytes"},
                       {"repetition_filter", true}};
     const fs::path one = folder / "one";
@@ -162,6 +162,8 @@ TEST_CASE("resume over ranks is bit-exact, and in another layout goes on as the 
         config["parallel"]["reduction"] = reduction;
         config["train"]["steps"] = 6;
         config["train"]["checkpoint_every"] = 3;
+        config["train"]["eval_every"] = 3;
+        config["train"]["eval_sequences"] = 5;
         config["optimizer"]["schedule"] = {{"steps", 6}};
         const auto run = [&](const Spread& spread, int steps, const std::string& name,
                              const std::string& from = "") {
