@@ -157,7 +157,7 @@ int signals(const std::vector<std::string>&) {
     const auto world = open_at_step_7();
     barrier(world->all(), "ready");
     if (world->rank() == 0) std::cout << "ready" << std::endl;
-    while (stop.caught() == nullptr) sleep(0.01);
+    while (stop.caught() == 0) sleep(0.01);
     std::cout << stop.caught() << std::endl;
     return static_cast<int>(ExitCode::kRequeue);
 }
