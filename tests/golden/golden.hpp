@@ -74,7 +74,8 @@ inline ModelConfig golden_config(const std::string& activation, const std::strin
 }
 
 // |actual - expected| / |expected|, Euclidean.
-inline double relative_error(const std::vector<double>& expected, const std::vector<double>& actual) {
+inline double relative_error(const std::vector<double>& expected,
+                             const std::vector<double>& actual) {
     double difference = 0, size = 0;
     for (size_t i = 0; i < expected.size(); ++i) {
         difference += (actual[i] - expected[i]) * (actual[i] - expected[i]);
