@@ -60,9 +60,11 @@ void Moe::plan(const Planner& planner) {
             dmade_RC_ = scratch(".dmade_RC", there, dtype);
         }
     }
+    // A part's scratch lies where later parts keep what their backward reads, where blocks are
+    // recomputed: forward goes through the parts in this order, and backward in the other.
     router_.plan(planner);
-    experts_.plan(planner, exchange_.most_rows());
     if (shared_) shared_->plan(planner);
+    experts_.plan(planner, exchange_.most_rows());
 }
 
 void Moe::run_experts(const Pass& pass, const Tensor& x_NC) const {
@@ -74,9 +76,8 @@ void Moe::run_experts(const Pass& pass, const Tensor& x_NC) const {
     const auto routes = exchange_.exchange_counts(pass, counts);
     const Tensor offsets = exchange_.offsets(pass);
     if (exchange_.is_alone()) {
-        experts_.forward(pass, rows, offsets, outputs);
         if (shared_) shared_->forward(pass, x_NC, pass.in_use(shared_NC_));
-        return;
+        return experts_.forward(pass, rows, offsets, outputs);
     }
     const Tensor arrived = pass[arrived_RC_].rows(0, routes.rows());
     const Tensor made = pass[made_RC_].rows(0, routes.rows());
@@ -118,10 +119,9 @@ void Moe::backward(const Pass& pass, const Tensor& dy_NC, const Tensor& x_NC,
         exchange_.to_tokens(pass, routes, darrived, dinputs).wait();
     }
     pass.run(DispatchBackward{dinputs, slots(pass), dx_NC});
+    if (shared_) shared_->backward(pass, dy_NC, x_NC, pass[shared_NC_]);
     router_.backward(pass, dweights, x_NC, dx_NC);
-    if (!shared_) return;
-    shared_->backward(pass, dy_NC, x_NC, pass[shared_NC_]);
-    pass.run(Add{dx_NC, pass[shared_NC_], dx_NC});
+    if (shared_) pass.run(Add{dx_NC, pass[shared_NC_], dx_NC});
 }
 
 }  // namespace polytrain

@@ -60,7 +60,7 @@ def rotary(x):
     angle = torch.cat([angle, angle], -1)
     low, high = x.chunk(2, -1)
     rotated = torch.cat([-high, low], -1)
-    return x * angle.cos().float() + rotated * angle.sin().float()
+    return x * angle.cos().to(x.dtype) + rotated * angle.sin().to(x.dtype)
 
 
 def activation(kind, x, a):
@@ -75,6 +75,35 @@ def activation(kind, x, a):
     return a[0] + sum(a[i + 1] * n for i, n in enumerate(normed))
 
 
+def tokens(seed=""):
+    ids, targets = (
+        torch.tensor([int((number(name + seed, i) + 1) / 2 * VOCABULARY)
+                      for i in range(BATCH * CONTEXT)]) for name in ("ids", "targets"))
+    targets[::7] = -1
+    return ids, targets
+
+
+def attention(x, w, at, qk_norm):
+    """The branch with its norm; w makes a weight."""
+    h = rms_norm(x, w(at + "attention_norm.gain", WIDTH))
+    qkv = h @ w(at + "attention.qkv", (HEADS + 2 * KV_HEADS) * HEAD, WIDTH).T
+    q, k, v = qkv.split([HEADS * HEAD, KV_HEADS * HEAD, KV_HEADS * HEAD], -1)
+    if qk_norm == "full":
+        q = rms_norm(q, w(at + "attention.q_norm.gain", HEADS * HEAD))
+        k = rms_norm(k, w(at + "attention.k_norm.gain", KV_HEADS * HEAD))
+    q, k, v = (t.reshape(BATCH, CONTEXT, -1, HEAD).transpose(1, 2) for t in (q, k, v))
+    if qk_norm == "head":
+        q = rms_norm(q, w(at + "attention.q_norm.gain", HEAD))
+        k = rms_norm(k, w(at + "attention.k_norm.gain", HEAD))
+    q, k = rotary(q), rotary(k)
+    k, v = (t.repeat_interleave(HEADS // KV_HEADS, 1) for t in (k, v))
+    scores = q @ k.transpose(-1, -2) / math.sqrt(HEAD)
+    future = torch.ones(CONTEXT, CONTEXT).triu(1).bool()
+    y = scores.masked_fill(future, float("-inf")).softmax(-1) @ v
+    y = y.transpose(1, 2).reshape(BATCH, CONTEXT, WIDTH)
+    return y @ w(at + "attention.out", WIDTH, WIDTH).T
+
+
 def run(kind, qk_norm, tied):
     weights = {}
 
@@ -83,31 +112,12 @@ def run(kind, qk_norm, tied):
         return weights[name]
 
     hidden = HIDDEN[kind]
-    ids = torch.tensor([int((number("ids", i) + 1) / 2 * VOCABULARY) for i in range(BATCH * CONTEXT)])
-    targets = torch.tensor(
-        [int((number("targets", i) + 1) / 2 * VOCABULARY) for i in range(BATCH * CONTEXT)])
-    targets[::7] = -1
+    ids, targets = tokens()
     table = w("embedding.table", VOCABULARY, WIDTH)
     x = table[ids].reshape(BATCH, CONTEXT, WIDTH)
     for layer in range(LAYERS):
         at = f"layers.{layer}."
-        h = rms_norm(x, w(at + "attention_norm.gain", WIDTH))
-        qkv = h @ w(at + "attention.qkv", (HEADS + 2 * KV_HEADS) * HEAD, WIDTH).T
-        q, k, v = qkv.split([HEADS * HEAD, KV_HEADS * HEAD, KV_HEADS * HEAD], -1)
-        if qk_norm == "full":
-            q = rms_norm(q, w(at + "attention.q_norm.gain", HEADS * HEAD))
-            k = rms_norm(k, w(at + "attention.k_norm.gain", KV_HEADS * HEAD))
-        q, k, v = (t.reshape(BATCH, CONTEXT, -1, HEAD).transpose(1, 2) for t in (q, k, v))
-        if qk_norm == "head":
-            q = rms_norm(q, w(at + "attention.q_norm.gain", HEAD))
-            k = rms_norm(k, w(at + "attention.k_norm.gain", HEAD))
-        q, k = rotary(q), rotary(k)
-        k, v = (t.repeat_interleave(HEADS // KV_HEADS, 1) for t in (k, v))
-        scores = q @ k.transpose(-1, -2) / math.sqrt(HEAD)
-        future = torch.ones(CONTEXT, CONTEXT).triu(1).bool()
-        y = scores.masked_fill(future, float("-inf")).softmax(-1) @ v
-        y = y.transpose(1, 2).reshape(BATCH, CONTEXT, WIDTH)
-        x = x + y @ w(at + "attention.out", WIDTH, WIDTH).T
+        x = x + attention(x, w, at, qk_norm)
         h = rms_norm(x, w(at + "feed_forward_norm.gain", WIDTH))
         if kind == "swiglu":
             up, a = w(at + "feed_forward.gate_up", 2 * hidden, WIDTH), None
@@ -123,26 +133,34 @@ def run(kind, qk_norm, tied):
     return loss, weights
 
 
-def main():
+def write(name, cases):
+    """cases: their names to the tensors of each."""
     header, data = {}, b""
+    for case, tensors in cases.items():
+        for tensor_name, tensor in tensors.items():
+            flat = tensor.flatten().tolist()
+            begin = len(data)
+            data += struct.pack(f"<{len(flat)}f", *flat)
+            header[f"{case}/{tensor_name}"] = {"dtype": "F32", "shape": list(tensor.shape),
+                                               "data_offsets": [begin, len(data)]}
+    text = json.dumps(header).encode()
+    text += b" " * (-len(text) % 8)
+    with open(os.path.join(os.path.dirname(__file__), name), "wb") as out:
+        out.write(struct.pack("<Q", len(text)) + text + data)
+
+
+def main():
+    cases = {}
     for kind in HIDDEN:
         for qk_norm in ("none", "full", "head"):
             for tied in (False, True):
                 case = f"{kind}/{qk_norm}/{'tied' if tied else 'untied'}"
                 loss, weights = run(kind, qk_norm, tied)
                 print(case, loss.item())
-                tensors = {"loss": loss.detach().reshape(1)}
-                tensors.update({name: value.grad for name, value in weights.items()})
-                for name, tensor in tensors.items():
-                    flat = tensor.flatten().tolist()
-                    begin = len(data)
-                    data += struct.pack(f"<{len(flat)}f", *flat)
-                    header[f"{case}/{name}"] = {"dtype": "F32", "shape": list(tensor.shape),
-                                                "data_offsets": [begin, len(data)]}
-    text = json.dumps(header).encode()
-    text += b" " * (-len(text) % 8)
-    with open(os.path.join(os.path.dirname(__file__), "gradients.safetensors"), "wb") as out:
-        out.write(struct.pack("<Q", len(text)) + text + data)
+                cases[case] = {"loss": loss.detach().reshape(1)}
+                cases[case].update({name: value.grad for name, value in weights.items()})
+    write("gradients.safetensors", cases)
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -61,3 +61,22 @@ TEST_CASE("decoder: the logits of the whole model, however the ids come") {
     config.precision = "bf16";
     check_decoder(config, 2e-2);
 }
+
+TEST_CASE("decoder: a mixture of experts, token by token") {
+    RunConfig config = tiny_config();
+    MoeConfig& moe = config.model.moe;
+    moe.experts = 6;
+    moe.top_k = 2;
+    moe.hidden = 24;
+    check_decoder(config, 2e-5);
+    moe.renormalise = true;
+    moe.shared_hidden = 20;
+    moe.coefficients = "expert";
+    check_decoder(config, 2e-5);
+    config.model.feed_forward.activation = "swiglu";
+    config.model.feed_forward.gated = true;
+    moe.coefficients = "layer";
+    moe.experts = moe.top_k = 3;  // all: in bf16 the choice would differ
+    config.precision = "bf16";
+    check_decoder(config, 2e-2);
+}
