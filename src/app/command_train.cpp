@@ -30,7 +30,8 @@ void run_rank(const Arguments& arguments, World& world, const StopSignals& signa
     options.run_folder = arguments.out.empty() ? std::filesystem::path("runs") /
                                                      std::filesystem::path(arguments.config).stem()
                                                : std::filesystem::path(arguments.out);
-    log::info("device cpu, {} ranks of {} threads; run folder {}", world.size(),
+    log::info("device cpu, {}{} threads; run folder {}",
+              world.size() > 1 ? fmt::format("{} ranks of ", world.size()) : "",
               thread_count(config.threads, world.local_size()), options.run_folder.string());
     const auto runtime = make_runtime(config, world.local_size());
     const TrainResult result = train(config, options, *runtime->backend, runtime->ops);

@@ -113,8 +113,9 @@ void StepStatistics::add_losses(const Transformer::LossSums& sums) {
 void StepStatistics::end(const Pass& pass, int64_t rounds) {
     // Round j of rank r is micro-batch j W + r.
     const auto ranks = static_cast<size_t>(layout_.ranks), rank = static_cast<size_t>(layout_.rank);
-    std::vector<double> all(static_cast<size_t>(rounds) * ranks * width_, 0.0);
-    for (size_t j = 0; j < table_.size() / width_; ++j)
+    const size_t own_rounds = table_.size() / width_;
+    std::vector<double> all(std::max(static_cast<size_t>(rounds), own_rounds) * ranks * width_, 0.0);
+    for (size_t j = 0; j < own_rounds; ++j)
         std::copy_n(&table_[j * width_], width_, &all[(j * ranks + rank) * width_]);
     if (ranks > 1) pass.grid->all().all_reduce(host_tensor(all), Reduce::kSum, "losses").wait();
     sum_over_ranks(pass, counts_, "router loads");

@@ -158,7 +158,7 @@ int signals(const std::vector<std::string>&) {
     barrier(world->all(), "ready");
     if (world->rank() == 0) std::cout << "ready" << std::endl;
     while (stop.caught() == 0) sleep(0.01);
-    std::cout << stop.caught() << std::endl;
+    std::cout << StopSignals::name(stop.caught()) << std::endl;
     return static_cast<int>(ExitCode::kRequeue);
 }
 
