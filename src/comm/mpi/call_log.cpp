@@ -49,10 +49,16 @@ void CallLog::write(const std::filesystem::path& folder, int rank,
                          {"enqueued", time_of(call->enqueued)},
                          {"started", time_of(call->started)},
                          {"ended", time_of(call->ended)}});
-    std::ofstream(folder / fmt::format("comm-trace-rank-{}.json", rank))
+    const std::filesystem::path path = folder / fmt::format("comm-trace-rank-{}.json", rank);
+    // This process may be ended while it writes.
+    std::filesystem::path part = path;
+    part += ".part";
+    std::ofstream(part)
         << nlohmann::json{{"rank", rank}, {"reason", reason}, {"calls", calls}}.dump(
                1, ' ', false, nlohmann::json::error_handler_t::replace)
         << '\n';
+    std::error_code ignored;
+    std::filesystem::rename(part, path, ignored);
 }
 
 }  // namespace polytrain
