@@ -198,3 +198,18 @@ TEST_CASE("gradients: the whole matrix of layouts", "[slow]") {
         }
     }
 }
+
+TEST_CASE("I18: recomputing gives the same bits, shared part and exchange of rows included") {
+    if (!have_mpirun()) return;
+    nlohmann::json config = full_moe();
+    for (const Spread& spread : {Spread{1, 1, 0}, Spread{2, 2, 0}, Spread{4, 2, 2}}) {
+        INFO(spread.text());
+        config["train"]["recompute"] = "none";
+        const Gradients kept = gradients_of(config, spread, "uneven");
+        for (const char* recompute : {"activation", "block"}) {
+            INFO(recompute);
+            config["train"]["recompute"] = recompute;
+            check_same(kept.tensors, gradients_of(config, spread, "uneven").tensors, 0);
+        }
+    }
+}

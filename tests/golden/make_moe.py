@@ -60,7 +60,8 @@ def network(case, x, up, down, a):
 def matrices(case, w, at, hidden, *count):
     """up, down and coefficients, of `count` experts or of one network."""
     if case.kind == "swiglu":
-        return (w(at + "gate_up", *count, 2 * hidden, WIDTH), w(at + "down", *count, WIDTH, hidden), None)
+        return (w(at + "gate_up", *count, 2 * hidden, WIDTH),
+                w(at + "down", *count, WIDTH, hidden), None)
     own = count if case.per_expert else ()
     return (w(at + "up", *count, hidden, WIDTH), w(at + "down", *count, WIDTH, hidden),
             w(at + "coefficients", *own, ORDER + 1))
@@ -124,7 +125,7 @@ def main():
     cases = {}
     for case in CASES:
         tensors = cases[case.name()] = run(case)
-        print(case.name(), *(tensors[name].item() for name in ("loss", "balance_loss", "router_z_loss")))
+        print(case.name(), tensors["loss"].item())
     write("moe_gradients.safetensors", cases)
 
 
