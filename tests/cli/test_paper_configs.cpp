@@ -1,5 +1,6 @@
 // The paper's runs have the paper's sizes.
 
+#include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "support/catch.hpp"
@@ -19,5 +20,40 @@ TEST_CASE("plan: the paper's dense models have one number of parameters") {
         CHECK(plan["parameters"] == 1345423360);
         CHECK(plan["coefficients"] == (activation.starts_with("poly") ? 96 : 0));
         CHECK(plan["tokens_per_step"] == 1048576);
+    }
+}
+
+TEST_CASE("plan: the paper's mixtures have the paper's numbers, and every layout of 64 ranks") {
+    const std::string folder = "'" POLYTRAIN_SOURCE_DIR "/configs/paper/moe_7b/";
+    for (const std::string activation : {"swiglu", "polynorm"}) {
+        INFO(activation);
+        const ProgramResult run = run_program("plan --json " + folder + activation + ".json'");
+        REQUIRE(run.exit_code == 0);
+        const auto plan = nlohmann::json::parse(run.out);
+        CHECK(plan["parameters"] == 6919161856);
+        CHECK(plan["parameters_active"] == 1282017280);
+        CHECK(plan["coefficients"] == (activation == "polynorm" ? 64 : 0));
+        CHECK(plan["tokens_per_step"] == 4194304);
+    }
+    const ProgramResult run = run_program("plan --json --ranks 64 " + folder + "polynorm.json'");
+    REQUIRE(run.exit_code == 0);
+    const auto plan = nlohmann::json::parse(run.out);
+    REQUIRE(plan["grids"].size() == 7 * 3);  // expert 1, 2, 4 to 64
+    for (const auto& grid : plan["grids"]) {
+        INFO(grid["expert"] << ", sharding " << grid["sharding"]);
+        const bool experts = grid["expert"] > 1;
+        CHECK(grid["bytes"]["total"] > int64_t{1} << 30);
+        CHECK(grid["sent"].contains("expert rows, all to all") == experts);
+        CHECK(grid["sent"]["gradients, all to all"] > 0);
+    }
+    // In bf16 a rank has all of the dense parameters, and 1/expert of those of experts.
+    const int64_t in_experts = 16LL * 64 * 2 * 2048 * 1536, dense = 6919161856 - in_experts;
+    for (const auto& grid : plan["grids"]) {
+        const int64_t held = dense + in_experts / grid["expert"].get<int64_t>();
+        CHECK(std::fabs(grid["bytes"]["parameter"].get<double>() / (2.0 * held) - 1) < 0.01);
+        // Sharded moments and masters, 12 bytes a parameter, are spread over all ranks.
+        if (grid["sharding"] > 0)
+            CHECK(std::fabs(grid["bytes"]["optimizer"].get<double>() / (12.0 * 6919161856 / 64) -
+                            1) < 0.1);
     }
 }
