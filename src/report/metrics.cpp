@@ -33,14 +33,18 @@ std::optional<double> optional_number(const json& line, const char* key) {
     return found->get<double>();
 }
 
-// 3 for "layers.3.feed_forward.coefficients"; nothing for what belongs to no layer.
+// 3 for "layers.3.feed_forward.coefficients", or those that a layer's experts share; nothing for
+// others.
 std::optional<int64_t> layer_of(std::string_view parameter) {
     constexpr std::string_view kPrefix = "layers.";
     int64_t layer = 0;
     if (!parameter.starts_with(kPrefix)) return std::nullopt;
     const char* end = parameter.data() + parameter.size();
     const auto [stop, error] = std::from_chars(parameter.data() + kPrefix.size(), end, layer);
-    return error == std::errc() && layer >= 0 ? std::optional(layer) : std::nullopt;
+    const std::string_view rest(stop, static_cast<size_t>(end - stop));
+    const bool is_layers =
+        rest == ".feed_forward.coefficients" || rest == ".moe.experts.coefficients";
+    return error == std::errc() && layer >= 0 && is_layers ? std::optional(layer) : std::nullopt;
 }
 
 MetricsRecord parse_record(std::string_view text, const std::string& where, RunMetrics& run) {

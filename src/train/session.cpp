@@ -306,7 +306,16 @@ std::vector<std::pair<std::string, std::vector<double>>> TrainingSession::coeffi
                 offsets.push_back(i * static_cast<int64_t>(value.bytes()));
             grid_.experts().all_gather(host.data(), offsets, parameter->name).wait();
         }
-        all.emplace_back(parameter->name, std::vector<double>(host.begin(), host.end()));
+        if (!parameter->is_experts()) {
+            all.emplace_back(parameter->name, std::vector<double>(host.begin(), host.end()));
+            continue;
+        }
+        const std::string layer = parameter->name.substr(0, parameter->name.rfind('.'));
+        for (int64_t e = 0; e < parameter->shape[0]; ++e) {
+            const auto first = host.begin() + e * parameter->unit();
+            all.emplace_back(fmt::format("{}.{}.coefficients", layer, e),
+                             std::vector<double>(first, first + parameter->unit()));
+        }
     }
     return all;
 }

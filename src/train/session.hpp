@@ -83,7 +83,8 @@ class TrainingSession {
     // The sum over scored tokens of their losses; parameters and gradients stay as they are.
     double loss_sum(const HostBatch& batch) const;
 
-    // The activations' learned numbers, by parameter, in the model's order.
+    // The activations' learned numbers, by parameter, in the model's order; those that each expert
+    // has, by expert: "layers.0.moe.experts.5.coefficients".
     std::vector<std::pair<std::string, std::vector<double>>> coefficients() const;
 
     // Of the last step, before clipping and division: the sum of a parameter's gradients over all

@@ -124,6 +124,15 @@ Message summary_of(const StepMetrics& metrics) {
     add_scalar(summary, "lr", metrics.lr);
     add_scalar(summary, "tokens_per_s", metrics.tokens_per_s);
     add_scalar(summary, "mfu", metrics.mfu);
+    if (!metrics.loads.empty()) {
+        add_scalar(summary, "balance_loss", metrics.balance_loss);
+        add_scalar(summary, "router_z_loss", metrics.router_z_loss);
+    }
+    for (size_t layer = 0; layer < metrics.loads.size(); ++layer) {
+        add_scalar(summary, fmt::format("highest_load/layers.{}", layer),
+                   metrics.loads[layer].highest());
+        add_scalar(summary, fmt::format("entropy/layers.{}", layer), metrics.loads[layer].entropy);
+    }
     for (const auto& [name, loss] : metrics.validation) add_scalar(summary, "val/" + name, loss);
     for (const auto& [name, values] : metrics.coefficients)
         for (size_t k = 0; k < values.size(); ++k)

@@ -98,10 +98,12 @@ TEST_CASE_METHOD(Fixture, "metrics: the config is read as dotted keys") {
 
 TEST_CASE_METHOD(Fixture, "metrics: the last coefficients and validation sets, by layer and name") {
     const RunMetrics metrics = read(
-        R"({"step":1,"tokens":1,"loss":1,"mfu":0.5,"coefficients":{"layers.7.f.coefficients":[9]}})"
+        R"({"step":1,"tokens":1,"loss":1,"mfu":0.5,"coefficients":{"layers.7.feed_forward.coefficients":[9]}})"
         "\n"
         R"({"step":2,"tokens":2,"loss":1,"val_losses":{"b":2,"a":1},"coefficients":{)"
-        R"("layers.0.f.coefficients":[1,2.5],"layers.10.f.coefficients":[3,4],"head.a":[5]}})"
+        R"("layers.0.feed_forward.coefficients":[1,2.5],"layers.10.moe.experts.coefficients":[3,4],)"
+        R"("layers.0.moe.shared.coefficients":[6],"layers.0.moe.experts.2.coefficients":[7],)"
+        R"("head.a":[5]}})"
         "\n"
         R"({"step":3,"tokens":3,"loss":null})"
         "\n");
