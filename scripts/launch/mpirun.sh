@@ -12,9 +12,8 @@ ranks=$1 config=$2 run=$3
 shift 3
 
 # Threads of a process use the cores that are left to it, not one: no binding to a core.
-options=(-np "$ranks" --bind-to none)
+# (Open MPI counts cores, nproc their threads: oversubscribing is allowed in any case.)
+options=(-np "$ranks" --bind-to none --oversubscribe)
 if [ "$(id -u)" = 0 ]; then options+=(--allow-run-as-root); fi
-if [ "$ranks" -gt "$(nproc)" ]; then
-    options+=(--oversubscribe --mca mpi_yield_when_idle 1)
-fi
+if [ "$ranks" -gt "$(nproc)" ]; then options+=(--mca mpi_yield_when_idle 1); fi
 exec mpirun "${options[@]}" "${POLYTRAIN:-polytrain}" train "$config" --out "$run" --resume auto "$@"

@@ -1,7 +1,5 @@
 #include "app/runtime.hpp"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <charconv>
 #include <cstdlib>
@@ -33,9 +31,8 @@ int thread_count(int64_t wanted, int local_ranks) {
     const char* text = std::getenv("OMP_NUM_THREADS");
     if (text == nullptr || *text == '\0') {
         // A launcher that binds ranks has given each its own processors already.
-        const int usable = available_processors();
-        const bool all = usable == ::sysconf(_SC_NPROCESSORS_ONLN);
-        return all ? std::max(1, usable / local_ranks) : usable;
+        const bool is_bound = std::getenv("OMPI_MCA_orte_bound_at_launch") != nullptr;
+        return std::max(1, available_processors() / (is_bound ? 1 : local_ranks));
     }
     // A list ("4,2") is OpenMP's form for nested levels: the first is ours.
     const char* end = text + std::strcspn(text, ",");

@@ -134,7 +134,7 @@ std::optional<Checkpoint> newest_checkpoint(const fs::path& run_folder,
 bool log_passed_over(const std::vector<PassedOver>& passed_over) {
     bool any_committed = false;
     for (const PassedOver& other : passed_over) {
-        log::warn("passed over {}: {}", other.name, other.reason);
+        log::warn_together("passed over {}: {}", other.name, other.reason);
         any_committed |= step_of(other.name).has_value();
     }
     return any_committed;

@@ -43,7 +43,7 @@ std::string_view wanted(KeyType type) {
         case KeyType::kList:
             return "a list of objects";
     }
-    PT_CHECK(false, "nothing is wanted of a key that is not there yet");
+    PT_CHECK(false, "a key of no type");
 }
 
 std::optional<double> as_double(const LocatedJson& found) {

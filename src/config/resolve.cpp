@@ -113,6 +113,14 @@ class Resolver {
         if (moe.experts % ranks != 0)
             blame({"parallel.expert", "model.moe.experts"}, "{} ranks don't divide {} experts",
                   ranks, moe.experts);
+        if (moe.renormalise && moe.top_k == 1)
+            blame({"model.moe.renormalise"},
+                  "would make the weight of the one expert of a token always 1, so that the router "
+                  "learns nothing from the loss; set top_k above 1, or this to false");
+        if (moe.scope == "micro_dp" && config_.parallel.reduction == "exact")
+            blame({"parallel.reduction", "model.moe.scope"},
+                  "exact results can't be had with model.moe.scope \"micro_dp\", which depends on "
+                  "the number of ranks; use \"micro\" or \"global\"");
         if (moe.hidden == 0) moe.hidden = config_.model.feed_forward.hidden;
     }
 

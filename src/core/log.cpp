@@ -34,8 +34,12 @@ void set_rank(int rank) {
     own_rank() = rank;
 }
 
+bool is_first() {
+    return own_rank() <= 0;
+}
+
 void info_line(const std::string& line) {
-    if (own_rank() <= 0) logger().info(line);
+    if (is_first()) logger().info(line);
 }
 void warn_line(const std::string& line) {
     logger().warn("{}warning: {}", prefix(), line);

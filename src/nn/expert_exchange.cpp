@@ -2,14 +2,10 @@
 
 #include <algorithm>
 
+#include "tensor/host.hpp"
+
 namespace polytrain {
 namespace {
-
-std::vector<int64_t> download(const Pass& pass, const Tensor& tensor) {
-    std::vector<int64_t> host(static_cast<size_t>(tensor.elements()));
-    pass.stream.download(host.data(), tensor, tensor.bytes());
-    return host;
-}
 
 std::vector<int64_t> offsets_of(const std::vector<int64_t>& counts) {
     std::vector<int64_t> offsets{0};
@@ -42,7 +38,7 @@ void ExpertExchange::plan(const Planner& planner) {
 
 ExpertExchange::Routes ExpertExchange::exchange_counts(const Pass& pass,
                                                        const Tensor& counts_E) const {
-    const std::vector<int64_t> sent = download(pass, counts_E);
+    const std::vector<int64_t> sent = to_host<int64_t>(pass.stream, counts_E);
     std::vector<int64_t> received = sent;
     const int64_t local = experts_ / place_count_;
     if (!is_alone()) {
@@ -62,8 +58,8 @@ ExpertExchange::Routes ExpertExchange::exchange_counts(const Pass& pass,
 
 ExpertExchange::Routes ExpertExchange::routes(const Pass& pass, const Tensor& counts_E) const {
     const int64_t local = experts_ / place_count_;
-    return {every(offsets_of(download(pass, counts_E)), local),
-            every(download(pass, pass[offsets_G_]), local)};
+    return {every(offsets_of(to_host<int64_t>(pass.stream, counts_E)), local),
+            every(to_host<int64_t>(pass.stream, pass[offsets_G_]), local)};
 }
 
 Pending ExpertExchange::to_experts(const Pass& pass, const Routes& routes, const Tensor& sent,

@@ -1,6 +1,7 @@
 #include "nn/experts.hpp"
 
 #include "ops/elementwise.hpp"
+#include "tensor/host.hpp"
 
 namespace polytrain {
 
@@ -96,8 +97,7 @@ Tensor Experts::row(const Tensor& tensor_EP, int64_t i) {
 
 template <class F>
 void Experts::for_each_group(const Pass& pass, const Tensor& offsets_G, F&& f) const {
-    std::vector<int64_t> offsets(static_cast<size_t>(groups_) + 1);
-    pass.stream.download(offsets.data(), offsets_G, offsets_G.bytes());
+    const auto offsets = to_host<int64_t>(pass.stream, offsets_G);
     for (int64_t g = 0; g < groups_; ++g) {
         const auto at = static_cast<size_t>(g);
         if (offsets[at] < offsets[at + 1]) f(g, offsets[at], offsets[at + 1]);

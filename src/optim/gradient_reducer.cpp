@@ -132,17 +132,8 @@ void GradientReducer::end_step(const Pass& pass) {
     if (!each_round_ && round_ < rounds_)
         for (size_t bucket = 0; bucket < buckets_.size(); ++bucket) reduce(pass, bucket);
     for (Slot& slot : slots_) receive(pass, slot);
-    if (!exact_) return;
-    // Levels that a number of rounds which is no power of two has left apart.
-    const auto rounds = static_cast<uint64_t>(round_);
-    for (const auto& levels : sums_)
-        for (size_t level = 0, last = 0; level < levels.size(); ++level) {
-            if ((rounds >> level & 1) == 0) continue;
-            const uint64_t below = rounds & ((uint64_t{1} << level) - 1);
-            if (below != 0)
-                pass.run(Add{pass[levels[level]], pass[levels[last]], pass[levels[level]]});
-            last = level;
-        }
+    PT_CHECK(!exact_ || std::has_single_bit(static_cast<uint64_t>(round_)),
+             "exact reduction of {} rounds", round_);
 }
 
 Communicator& GradientReducer::group(const Pass& pass, const Parcel& parcel) const {
@@ -229,6 +220,7 @@ void GradientReducer::take_sum(const Pass& pass, const Parameter& parameter,
 Tensor GradientReducer::own_sum(const Pass& pass, const Parameter& parameter) const {
     if (!each_round_) return shard_view(pass[parameter.gradient], own_shard(parameter, layout_));
     const std::vector<TensorId>& levels = sums_[static_cast<size_t>(parameter.index)];
+    // After a power of two of rounds the highest level has all of them.
     const int level = exact_ ? std::bit_width(static_cast<uint64_t>(round_)) - 1 : 0;
     PT_CHECK(round_ > 0, "the gradient of {} before any micro-batch", parameter.name);
     return pass[levels[static_cast<size_t>(level)]];

@@ -9,6 +9,7 @@
 #include "config/load.hpp"
 #include "core/file.hpp"
 #include "core/hash.hpp"
+#include "tensor/host.hpp"
 
 namespace polytrain {
 namespace {
@@ -23,10 +24,6 @@ std::string host_name() {
 std::string program_hash() {
     const MappedFile file("/proc/self/exe");
     return content_hash(file.bytes().data(), file.bytes().size());
-}
-
-Tensor host_tensor(std::vector<int64_t>& numbers) {
-    return {numbers.data(), {static_cast<int64_t>(numbers.size())}, DType::kI64, {}};
 }
 
 // The first rank whose text is not rank 0's; 0: there is none.
@@ -94,12 +91,12 @@ void check_shared_folder(const Grid& grid, const std::filesystem::path& folder) 
 
 int64_t highest(const Grid& grid, int64_t number, const char* label) {
     std::vector<int64_t> one{number};
-    grid.all().all_reduce(host_tensor(one), Reduce::kMax, label).wait();
+    grid.all().all_reduce(host_view(one), Reduce::kMax, label).wait();
     return one[0];
 }
 
 void add_up(const Grid& grid, std::vector<int64_t>& numbers, const char* label) {
-    grid.all().all_reduce(host_tensor(numbers), Reduce::kSum, label).wait();
+    grid.all().all_reduce(host_view(numbers), Reduce::kSum, label).wait();
 }
 
 }  // namespace polytrain

@@ -12,8 +12,13 @@
 namespace polytrain {
 namespace {
 
-// What a checkpoint can't be resumed without: its tensors and its data order hang on them.
+// What a checkpoint can't be resumed without: its tensors, what they compute and its data order
+// hang on them. Weights of losses don't.
 bool must_match(const std::string& difference) {
+    for (const char* key :
+         {"model.z_loss:", "model.moe.balance:", "model.moe.z_loss:", "model.moe.loss_form:",
+          "model.moe.scope:", "model.moe.bias_rate:"})
+        if (difference.starts_with(key)) return false;
     return difference.starts_with("model.") || difference.starts_with("seed:");
 }
 
@@ -65,7 +70,7 @@ OpenedRun open_run_folder(const std::filesystem::path& folder, bool resume, cons
     }
     check_shared_folder(grid, folder);
     if (!resume) return run;
-    run.checkpoint = newest_checkpoint(folder, run.passed_over, grid.all());
+    run.checkpoint = newest_checkpoint(folder, run.passed_over, grid.disks());
     const bool any_committed = log_passed_over(run.passed_over);
     if (run.checkpoint) {
         compare_configs(*run.checkpoint, config, catalog);

@@ -205,8 +205,9 @@ std::vector<FileContents> TrainingSession::snapshot(int64_t step) {
 void TrainingSession::begin_step(std::optional<int64_t> scored,
                                  std::span<const HostBatch> batches) {
     told_scored_ = scored;
-    step_scored_ = 0;
-    bad_activation_.clear();
+    step_scored_ = round_ = 0;
+    bad_batch_.reset();
+    batches_ = batches;
     auxiliary_seed_ = scored ? static_cast<double>(*scored) / static_cast<double>(step_rows_) : 1;
     plan_.reducer->begin_step(pass());
     statistics_.begin();
@@ -231,8 +232,11 @@ void TrainingSession::accumulate(const HostBatch& batch) {
     hooks.begin = [&](size_t bucket) { reducer.begin_bucket(pass(), bucket); };
     hooks.ready = [&](size_t bucket) { reducer.bucket_ready(pass(), bucket); };
     const Transformer::LossSums sums = plan_.model->forward_backward(pass(), hooks);
-    if (!std::isfinite(sums.cross_entropy + sums.z) && bad_activation_.empty())
-        bad_activation_ = first_bad_activation();
+    if (!std::isfinite(sums.cross_entropy + sums.z) && !bad_batch_) {
+        bad_round_ = round_;
+        bad_batch_ = batch;
+    }
+    ++round_;
     statistics_.add_losses(sums);
     step_scored_ += batch.scored();
 }
@@ -266,23 +270,43 @@ void TrainingSession::update(int64_t number, double lr) {
         update_router_biases(pass(), *plan_.model, statistics_.loads(), bias_rate_);
 }
 
-// Of the micro-batch that was run last. Backward may have written over what forward made.
+// Runs the first round again that made a loss on any rank which isn't finite. All ranks do, since
+// they may share experts.
 std::string TrainingSession::first_bad_activation() const {
     const Pass on = pass();
+    constexpr int64_t kMostRounds = int64_t{1} << 40;
+    int64_t first = bad_batch_ ? kMostRounds - bad_round_ : 0;  // the first is the highest
+    if (plan_.layout.ranks > 1)
+        grid_.all().all_reduce({&first, {1}, DType::kI64, {}}, Reduce::kMax, "first bad round").wait();
+    if (first == 0) return {};
+    const auto round = static_cast<size_t>(kMostRounds - first);
+    PT_CHECK(round < batches_.size() || bad_batch_, "round {} was not told", round);
+    upload(round < batches_.size() ? batches_[round] : *bad_batch_, *plan_.model, on);
+    const auto for_each_activation = [&](const auto& f) {
+        for (size_t i = 0; i < plan_.memory.entries().size(); ++i) {
+            const MemoryPlan::Entry& entry = plan_.memory.entries()[i];
+            if (entry.life == Life::kSaved && is_float(entry.dtype))
+                f(entry.name, on[TensorId{static_cast<int>(i)}]);
+        }
+    };
+    // Experts don't fill all that was planned for them.
+    for_each_activation([&](const std::string&, const Tensor& tensor) { stream_.zero(tensor); });
     plan_.model->forward(on);
-    for (size_t i = 0; i < plan_.memory.entries().size(); ++i) {
-        const MemoryPlan::Entry& entry = plan_.memory.entries()[i];
-        if (entry.life != Life::kSaved || !is_float(entry.dtype)) continue;
-        const double square = squared_sum(ops_, stream_, on[TensorId{static_cast<int>(i)}]);
-        if (!std::isfinite(square)) return fmt::format("activation {}", entry.name);
-    }
+    std::string bad;
+    for_each_activation([&](const std::string& name, const Tensor& tensor) {
+        if (bad.empty() && !std::isfinite(squared_sum(ops_, stream_, tensor)))
+            bad = "activation " + name;
+    });
+    for (const std::string& other : gather_texts(grid_.all(), bad, "first bad activation"))
+        if (!other.empty()) return other;
     return {};
 }
 
 std::string TrainingSession::first_bad_tensor() const {
     if (const std::string weight = plan_.optimizer->first_bad_weight(pass()); !weight.empty())
         return "weight " + weight;
-    if (!bad_activation_.empty()) return bad_activation_;
+    if (const std::string activation = first_bad_activation(); !activation.empty())
+        return activation;
     const std::string gradient = plan_.optimizer->first_bad_gradient();
     return gradient.empty() ? "none; the sum overflowed" : "gradient of " + gradient;
 }

@@ -56,6 +56,10 @@ class TrainingSession {
     // must outlive the session. What is said of steps, saving and restoring all ranks do together.
     TrainingSession(const RunConfig& config, Backend& backend, const OpTable& ops,
                     const Grid* grid = nullptr);
+    // What is on its way to other ranks lies in the arena, and goes before it.
+    ~TrainingSession() { plan_.reducer.reset(); }
+    TrainingSession(const TrainingSession&) = delete;
+    TrainingSession& operator=(const TrainingSession&) = delete;
 
     const MemoryPlan& memory() const { return plan_.memory; }
     const Transformer& model() const { return *plan_.model; }
@@ -73,8 +77,9 @@ class TrainingSession {
     // `number` counts updates from 1: a step without one leaves weights and moments as they are.
     //
     // begin_step is told the scored tokens of all ranks, which auxiliary losses are scaled by, and
-    // the micro-batches, which it counts the routes of where model.moe.scope is global. Without
-    // them all tokens are taken to be scored, and one micro-batch to be all.
+    // the micro-batches, which must stay until measure_step returns: it counts their routes where
+    // model.moe.scope is global. Without them all tokens are taken to be scored, and one micro-batch
+    // to be all.
     void begin_step(std::optional<int64_t> scored = {}, std::span<const HostBatch> batches = {});
     void accumulate(const HostBatch& batch);
     StepResult measure_step(int64_t step);
@@ -114,7 +119,11 @@ class TrainingSession {
     double auxiliary_seed_ = 1, step_norm_ = 0;
     std::optional<int64_t> told_scored_;
     int64_t step_scored_ = 0;
-    std::string bad_activation_;  // the first of this step
+    int64_t round_ = 0;                  // of the step
+    std::span<const HostBatch> batches_;  // as begin_step was told
+    // The first of the step whose loss wasn't finite, on this rank.
+    std::optional<HostBatch> bad_batch_;
+    int64_t bad_round_ = 0;
 };
 
 // A checkpoint's model in memory, without gradients: for evaluation, and under a Decoder.

@@ -3,23 +3,13 @@
 #include <algorithm>
 #include <numeric>
 
+#include "tensor/host.hpp"
+
 namespace polytrain {
 namespace {
 
 // Of a micro-batch: these, then the entropy of each layer's router.
 enum Column : size_t { kCrossEntropy, kZ, kBalance, kRouterZ, kEntropies };
-
-template <class T>
-std::vector<T> download(const Pass& pass, const Tensor& tensor) {
-    std::vector<T> host(static_cast<size_t>(tensor.elements()));
-    pass.stream.download(host.data(), tensor, tensor.bytes());
-    return host;
-}
-
-template <class T>
-Tensor host_tensor(std::vector<T>& values) {
-    return {values.data(), {static_cast<int64_t>(values.size())}, kDTypeOf<T>, {}};
-}
 
 }  // namespace
 
@@ -44,7 +34,7 @@ void StepStatistics::begin() {
 std::vector<int64_t> StepStatistics::read_counts(const Pass& pass) const {
     std::vector<int64_t> all;
     for (const Moe* moe : model_.mixtures()) {
-        const auto counts = download<int64_t>(pass, moe->router().counts(pass));
+        const auto counts = to_host<int64_t>(pass.stream, moe->router().counts(pass));
         all.insert(all.end(), counts.begin(), counts.end());
     }
     return all;
@@ -61,7 +51,7 @@ void StepStatistics::write_scope_counts(const Pass& pass, std::span<const int64_
 void StepStatistics::sum_over_ranks(const Pass& pass, std::vector<int64_t>& counts,
                                     const char* label) const {
     if (layout_.ranks > 1)
-        pass.grid->all().all_reduce(host_tensor(counts), Reduce::kSum, label).wait();
+        pass.grid->all().all_reduce(host_view(counts), Reduce::kSum, label).wait();
 }
 
 void StepStatistics::count(const Pass& pass) {
@@ -89,8 +79,8 @@ void StepStatistics::routed(const Pass& pass) {
     }
     for (size_t layer = 0; layer < model_.mixtures().size(); ++layer) {
         const Router& router = model_.mixtures()[layer]->router();
-        const auto scope_counts = download<int64_t>(pass, router.scope_counts(pass));
-        const auto sums = download<double>(pass, router.sums(pass));
+        const auto scope_counts = to_host<int64_t>(pass.stream, router.scope_counts(pass));
+        const auto sums = to_host<double>(pass.stream, router.sums(pass));
         // E sum_e f_e P_e with f_e = counts_e / sum of counts (that is K times the tokens).
         double product = 0, total = 0;
         for (size_t e = 0; e < scope_counts.size(); ++e) {
@@ -117,7 +107,7 @@ void StepStatistics::end(const Pass& pass, int64_t rounds) {
     std::vector<double> all(std::max(static_cast<size_t>(rounds), own_rounds) * ranks * width_, 0.0);
     for (size_t j = 0; j < own_rounds; ++j)
         std::copy_n(&table_[j * width_], width_, &all[(j * ranks + rank) * width_]);
-    if (ranks > 1) pass.grid->all().all_reduce(host_tensor(all), Reduce::kSum, "losses").wait();
+    if (ranks > 1) pass.grid->all().all_reduce(host_view(all), Reduce::kSum, "losses").wait();
     sum_over_ranks(pass, counts_, "router loads");
     totals_.assign(width_, 0.0);
     for (size_t i = 0; i < all.size(); ++i) totals_[i % width_] += all[i];
@@ -144,8 +134,7 @@ void update_router_biases(const Pass& pass, const Transformer& model,
                           const std::vector<RouterLoad>& loads, double rate) {
     for (size_t layer = 0; layer < loads.size(); ++layer) {
         const Tensor bias = pass[model.mixtures()[layer]->router().bias().value];
-        PT_CHECK(bias.dtype == DType::kF32, "router biases of type {}", name_of(bias.dtype));
-        auto values = download<float>(pass, bias);
+            auto values = to_host<float>(pass.stream, bias);
         const std::vector<int64_t>& counts = loads[layer].counts;
         const int64_t total = std::accumulate(counts.begin(), counts.end(), int64_t{0});
         const auto experts = static_cast<int64_t>(counts.size());

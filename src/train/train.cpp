@@ -67,7 +67,7 @@ class Run {
             session_.initialise(config.seed);
         if (is_first())
             begin_run(options.run_folder, opened.passed_over, state_.config_json, tokenizer_text);
-        barrier(grid.all(), "run folder is ready");
+        barrier(grid.disks(), "run folder is ready");
         if (grid.world() != nullptr) grid.world()->set_trace_folder(options.run_folder);
         resumed_step_ = state_.step;
         measure(backend, ops);
@@ -164,8 +164,8 @@ class Run {
                      "new run with another --out, or, to go on with these from the same sample "
                      "number, set data.allow_changed",
                      changed);
-            log::warn("{}; data.allow_changed: going on with these from sample {}", changed,
-                      saved.next_sample);
+            log::warn_together("{}; data.allow_changed: going on with these from sample {}", changed,
+                               saved.next_sample);
         }
         session_.restore(checkpoint);
         state_.step = saved.step;
@@ -327,7 +327,8 @@ class Run {
             const bool from_disk =
                 error.code() == ExitCode::kCannotWrite || error.code() == ExitCode::kIo;
             if (config_.train.checkpoint_failure != "continue" || !from_disk) throw;
-            log::warn("{}; training goes on, the next checkpoint is tried again", error.what());
+            log::warn_together("{}; training goes on, the next checkpoint is tried again",
+                               error.what());
         }
     }
 

@@ -236,6 +236,14 @@ TEST_CASE("what makes no sense for experts and ranks is refused") {
          "run.json:3:42: model.moe.top_k: the top 5 of 4 experts"},
         {"\"model\": {\"moe\": {\"experts\": 4}}, \"parallel\": {\"expert\": 3}",
          "run.json:3:58: parallel.expert: 3 ranks don't divide 4 experts"},
+        {"\"model\": {\"moe\": {\"experts\": 4, \"top_k\": 1, \"renormalise\": true}}",
+         "run.json:3:69: model.moe.renormalise: would make the weight of the one expert of a token "
+         "always 1, so that the router learns nothing from the loss; set top_k above 1, or this to "
+         "false"},
+        {"\"model\": {\"moe\": {\"experts\": 4, \"scope\": \"micro_dp\"}}, "
+         "\"parallel\": {\"reduction\": \"exact\"}",
+         "run.json:3:86: parallel.reduction: exact results can't be had with model.moe.scope "
+         "\"micro_dp\", which depends on the number of ranks; use \"micro\" or \"global\""},
         {"\"train\": {\"steps\": 1, \"batch\": 6, \"micro_batch\": 2}, "
          "\"parallel\": {\"reduction\": \"exact\"}",
          "run.json:3:80: parallel.reduction: exact reduction wants a power of two of micro-batches; "

@@ -75,6 +75,25 @@ struct EndlessRun {
 
 }  // namespace
 
+TEST_CASE("a loss that isn't finite on one rank ends all with 76, whoever shares experts") {
+    if (!have_mpirun()) return;
+    const TempFolder folder;
+    nlohmann::json config = small_moe();
+    // One sequence a micro-batch and many tokens: some are on one rank alone.
+    config["train"]["batch"] = 4;
+    config["train"]["micro_batch"] = 1;
+    config["model"]["vocab_size"] = 300;
+    for (const Spread& spread : {Spread{2, 1, 0}, Spread{2, 2, 1}}) {
+        INFO(spread.text());
+        const ProgramResult run =
+            run_ranks(2, POLYTRAIN_DIST_RANKS " bad-step '" +
+                             write_config(folder, config, spread, "config").string() + "'");
+        INFO(run.err);
+        CHECK(run.exit_code == 76);
+        CHECK(run.err.find("weight embedding.table") != std::string::npos);
+    }
+}
+
 TEST_CASE("SIGUSR1 to mpirun: all ranks save and end with 75, and the run goes on from there") {
     if (!have_mpirun()) return;
     EndlessRun run;

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <cmath>
 #include <fstream>
 #include <nlohmann/json.hpp>
 
@@ -7,6 +8,7 @@
 #include "data/loader.hpp"
 #include "dist/ranks/modes.hpp"
 #include "kernels/cpu/backend.hpp"
+#include "tensor/host.hpp"
 #include "train/session.hpp"
 
 namespace polytrain::testing {
@@ -55,25 +57,60 @@ nlohmann::json summary_of(const StepResult& result) {
     return summary;
 }
 
+// A session at the start of a run, and its first step's micro-batches.
+struct Start {
+    std::unique_ptr<Backend> backend = make_cpu_backend(1);
+    OpTable ops;
+    RunConfig config;
+    Grid grid;
+    std::unique_ptr<TrainingSession> session;
+
+    static RunConfig load(OpTable& ops, Backend& backend, const std::string& path) {
+        backend.register_ops(ops);
+        return load_config(path, {}, ops.activations());
+    }
+    Start(World& world, const std::string& path)
+        : config(load(ops, *backend, path)),
+          grid(world, static_cast<int>(config.parallel.expert)),
+          session(std::make_unique<TrainingSession>(config, *backend, ops, &grid)) {
+        session->initialise(config.seed);
+    }
+    std::vector<HostBatch> batches(int64_t step, const std::string& mask) const {
+        const DataTokenizer tokenizer(config.data);
+        const Loader loader(config.data, tokenizer, config.seed, config.model.context,
+                            config.model.vocab_size);
+        return read_batches(loader, config, grid.layout(), step, mask);
+    }
+};
+
 }  // namespace
+
+void make_bad_step(World& world, const std::string& config_path) {
+    const Start start(world, config_path);
+    const std::vector<HostBatch> batches = start.batches(0, "none");
+    // Of each token, which ranks have it.
+    std::vector<int64_t> owners(static_cast<size_t>(start.config.model.vocab_size));
+    for (const HostBatch& batch : batches)
+        for (const int32_t id : batch.ids)
+            owners[static_cast<size_t>(id)] |= int64_t{1} << (20 * world.rank());
+    start.grid.all().all_reduce(host_view(owners), Reduce::kSum, "owners").wait();
+    const auto only = std::find(owners.begin(), owners.end(), int64_t{1} << 20);
+    PT_CHECK(only != owners.end(), "every token is on both ranks");
+    const Parameter& table = *start.session->model().parameters()[0];
+    const Tensor value = start.session->pass()[table.value];
+    value.as<float>()[(only - owners.begin()) * value.dim(1)] = std::nanf("");
+    run_step(*start.session, start.grid, batches, 1);
+}
 
 void write_gradients(World& world, const std::string& config_path,
                      const std::filesystem::path& folder, const std::string& mask, int steps) {
-    const auto backend = make_cpu_backend(1);
-    OpTable ops;
-    backend->register_ops(ops);
-    const RunConfig config = load_config(config_path, {}, ops.activations());
-    const Grid grid(world, static_cast<int>(config.parallel.expert));
-    const DataTokenizer tokenizer(config.data);
-    const Loader loader(config.data, tokenizer, config.seed, config.model.context,
-                        config.model.vocab_size);
-    TrainingSession session(config, *backend, ops, &grid);
-    session.initialise(config.seed);
+    const Start start(world, config_path);
+    const Grid& grid = start.grid;
+    TrainingSession& session = *start.session;
     StepResult result;
     for (int64_t step = 0; step < steps; ++step) {
-        result = run_step(session, grid, read_batches(loader, config, grid.layout(), step, mask),
-                          step + 1);
-        if (step + 1 < steps) session.update(step + 1, config.optimizer.lr);
+        result = run_step(session, grid, start.batches(step, mask), step + 1);
+        if (step + 1 < steps) session.update(step + 1, start.config.optimizer.lr);
     }
 
     const nlohmann::json summary = summary_of(result);

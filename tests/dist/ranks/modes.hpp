@@ -22,6 +22,9 @@ void check_sums(World& world);
 // gradients, as a checkpoint of step 1.
 void run_layer(World& world, const std::filesystem::path& folder, int expert);
 
+// A token that only rank 1 has gets a NaN for an embedding: ends with the step's exit code.
+void make_bad_step(World& world, const std::string& config);
+
 // Reads the newest checkpoint of the run `from` and saves what it read in the run folder `to`.
 void resave(World& world, const std::string& config, const std::filesystem::path& from,
             const std::filesystem::path& to);
