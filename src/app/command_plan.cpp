@@ -105,9 +105,9 @@ std::string ranks_text(const nlohmann::ordered_json& json, const nlohmann::order
         double sent = 0;
         for (const auto& [collective, bytes] : grid["sent"].items()) sent += gib(bytes);
         const auto& total = grid["bytes"]["total"];
-        text += fmt::format("{:>6}{:>10}{:>24}{:>10.2f}{:>20.3f}\n", grid["expert"].get<int64_t>(),
-                            grid["sharding"].get<int64_t>(), total.get<int64_t>(), gib(total),
-                            sent);
+        text +=
+            fmt::format("{:>6}{:>10}{:>24}{:>10.2f}{:>20.3f}\n", grid["expert"].get<int64_t>(),
+                        grid["sharding"].get<int64_t>(), total.get<int64_t>(), gib(total), sent);
     }
     return text;
 }
@@ -126,14 +126,15 @@ void run(const Arguments& arguments) {
         json["tensors"] = tensors_of(plan);
         return print(json.dump(2) + "\n");
     }
-    print(fmt::format("parameters       {}\n"
-                      "active           {}\n"
-                      "coefficients     {}\n"
-                      "FLOPs per token  {:.4g}\n"
-                      "tokens per step  {}\n\n{}",
-                      json["parameters"].get<int64_t>(), json["parameters_active"].get<int64_t>(),
-                      json["coefficients"].get<int64_t>(), json["flops_per_token"].get<double>(),
-                      json["tokens_per_step"].get<int64_t>(), plan.memory.table()));
+    print(
+        fmt::format("parameters       {}\n"
+                    "active           {}\n"
+                    "coefficients     {}\n"
+                    "FLOPs per token  {:.4g}\n"
+                    "tokens per step  {}\n\n{}",
+                    json["parameters"].get<int64_t>(), json["parameters_active"].get<int64_t>(),
+                    json["coefficients"].get<int64_t>(), json["flops_per_token"].get<double>(),
+                    json["tokens_per_step"].get<int64_t>(), plan.memory.table()));
     if (arguments.ranks > 0) print(ranks_text(json, grids));
 }
 

@@ -14,9 +14,9 @@ struct Runtime {
 };
 std::unique_ptr<Runtime> make_runtime(const RunConfig& config, int local_ranks = 1);
 
-// `threads`, or where that is 0 OMP_NUM_THREADS, or the processors this process may use: its share of
-// them beside other ranks on this machine, unless the launcher bound it. An OMP_NUM_THREADS that is
-// no number: exit 2.
+// `threads`, or where that is 0 OMP_NUM_THREADS, or the processors this process may use: its share
+// of them beside other ranks on this machine, unless the launcher bound it. An OMP_NUM_THREADS that
+// is no number: exit 2.
 int thread_count(int64_t threads, int local_ranks = 1);
 
 // The activations there are; known without a device.

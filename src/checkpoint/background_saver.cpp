@@ -20,15 +20,15 @@ BackgroundSaver::~BackgroundSaver() {
 void BackgroundSaver::start(TrainState state, std::vector<FileContents> files) {
     PT_CHECK(!busy(), "two saves at a time");
     step_ = state.step;
-    save_ = std::async(std::launch::async, [folder = run_folder_, retention = retention_,
-                                            &group = group_, state = std::move(state),
-                                            files = std::move(files)] {
-        const Stopwatch watch;
-        save_checkpoint(folder, state, files, group);
-        const double seconds = watch.seconds();
-        if (group.rank() == 0) remove_old_checkpoints(folder, retention);
-        return seconds;
-    });
+    save_ = std::async(std::launch::async,
+                       [folder = run_folder_, retention = retention_, &group = group_,
+                        state = std::move(state), files = std::move(files)] {
+                           const Stopwatch watch;
+                           save_checkpoint(folder, state, files, group);
+                           const double seconds = watch.seconds();
+                           if (group.rank() == 0) remove_old_checkpoints(folder, retention);
+                           return seconds;
+                       });
 }
 
 bool BackgroundSaver::check() {

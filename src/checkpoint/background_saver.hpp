@@ -10,9 +10,9 @@
 
 namespace polytrain {
 
-// Saves checkpoints of a run on a thread of its own, one at a time, together with the other ranks of
-// `group`, which nothing else may use; after each that is committed rank 0 removes what `retention`
-// doesn't keep.
+// Saves checkpoints of a run on a thread of its own, one at a time, together with the other ranks
+// of `group`, which nothing else may use; after each that is committed rank 0 removes what
+// `retention` doesn't keep.
 class BackgroundSaver {
   public:
     BackgroundSaver(std::filesystem::path run_folder, Retention retention, Communicator& group)

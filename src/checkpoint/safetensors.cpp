@@ -25,12 +25,9 @@ constexpr uint64_t kMaxHeaderBytes = 16 << 20;
 constexpr int kHeaderDepth = 3;  // header, tensor, shape
 constexpr const char* kMetadataKey = "__metadata__";
 
-constexpr std::pair<DType, const char*> kDTypeNames[] = {{DType::kF64, "F64"},
-                                                         {DType::kF32, "F32"},
-                                                         {DType::kBf16, "BF16"},
-                                                         {DType::kI64, "I64"},
-                                                         {DType::kI32, "I32"},
-                                                         {DType::kU8, "U8"}};
+constexpr std::pair<DType, const char*> kDTypeNames[] = {
+    {DType::kF64, "F64"}, {DType::kF32, "F32"}, {DType::kBf16, "BF16"},
+    {DType::kI64, "I64"}, {DType::kI32, "I32"}, {DType::kU8, "U8"}};
 
 const char* safetensors_name(DType dtype) {
     for (const auto& [type, name] : kDTypeNames)

@@ -109,8 +109,7 @@ std::string answer_of(const F& part) {
     } catch (const Error& error) {
         return fmt::format("{}{} {}", kFailed, static_cast<int>(error.code()), error.what());
     } catch (const std::exception& error) {
-        return fmt::format("{}{} {}", kFailed, static_cast<int>(ExitCode::kInternal),
-                           error.what());
+        return fmt::format("{}{} {}", kFailed, static_cast<int>(ExitCode::kInternal), error.what());
     }
 }
 

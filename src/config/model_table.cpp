@@ -63,8 +63,9 @@ ConfigKey moe_table() {
     };
     return {
         .name = "moe",
-        .doc = "A mixture of experts in place of each layer's feed-forward part; dropless. Each "
-               "expert has the activation of feed_forward. docs/moe.md has the formulas.",
+        .doc =
+            "A mixture of experts in place of each layer's feed-forward part; dropless. Each "
+            "expert has the activation of feed_forward. docs/moe.md has the formulas.",
         .keys = {
             bind(moe, &MoeConfig::experts,
                  {.name = "experts",

@@ -115,8 +115,7 @@ class Reader {
     // under one like it, here or else elsewhere.
     std::string suggestion(const ConfigKey& section, const std::string& name) const {
         std::vector<std::string> here, everywhere;
-        for (const ConfigKey& key : section.keys)
-            here.push_back(key.name);
+        for (const ConfigKey& key : section.keys) here.push_back(key.name);
         for (const KeyAtPath& other : everything_) everywhere.push_back(other.key->name);
 
         std::vector<std::string> paths = paths_of({name});

@@ -17,10 +17,10 @@ struct ParameterCount {
 ParameterCount count_parameters(const ModelConfig& config,
                                 const std::vector<Parameter*>& parameters);
 
-// Floating-point operations per trained token: 6 for every matrix element a token meets (of experts,
-// those of top_k; the
-// embedding is a look-up, the head is a product), and 6 layers d_model context for causal attention
-// (scores and weighted sum, half of each masked, forward once and backward twice).
+// Floating-point operations per trained token: 6 for every matrix element a token meets (of
+// experts, those of top_k; the embedding is a look-up, the head is a product), and 6 layers d_model
+// context for causal attention (scores and weighted sum, half of each masked, forward once and
+// backward twice).
 double flops_per_token(const ModelConfig& config, const std::vector<Parameter*>& parameters);
 
 }  // namespace polytrain

@@ -25,8 +25,9 @@ const ActivationInfo& activation_of(const ModelConfig& config,
 MoeShape moe_shape(const ModelConfig& config, FeedForwardShape expert) {
     const MoeConfig& moe = config.moe;
     expert.hidden = moe.hidden;
-    RouterShape router{config.d_model, moe.experts, moe.top_k,     moe.renormalise,
-                       moe.balance,    moe.z_loss,  BalanceScope::kMicro, expert.init};
+    RouterShape router{config.d_model,       moe.experts, moe.top_k,
+                       moe.renormalise,      moe.balance, moe.z_loss,
+                       BalanceScope::kMicro, expert.init};
     if (moe.loss_form == "olmoe") {  // means over the layers; z has one more 1/k
         const auto layers = static_cast<double>(config.layers);
         router.balance /= layers;
@@ -55,16 +56,17 @@ Transformer::Transformer(const ModelConfig& config, const ActivationCatalog& act
     std::optional<QkNormKind> qk_norm;
     if (config.qk_norm != "none")
         qk_norm = config.qk_norm == "head" ? QkNormKind::kHead : QkNormKind::kFull;
-    const FeedForwardShape feed_forward{config.d_model, ff.hidden, &activation,
-                                        static_cast<int>(ff.order), ff.gated, init, output_init};
+    const FeedForwardShape feed_forward{
+        config.d_model, ff.hidden, &activation, static_cast<int>(ff.order),
+        ff.gated,       init,      output_init};
     std::variant<FeedForwardShape, MoeShape> shape = feed_forward;
     if (config.moe.experts > 0) shape = moe_shape(config, feed_forward);
     for (int64_t layer = 0; layer < config.layers; ++layer) {
-        blocks_.push_back(std::make_unique<Block>(
-            fmt::format("layers.{}", layer),
-            AttentionConfig{config.d_model, config.heads, config.kv_heads, init, output_init,
-                            qk_norm, config.norm_eps},
-            shape, config.norm_eps));
+        blocks_.push_back(
+            std::make_unique<Block>(fmt::format("layers.{}", layer),
+                                    AttentionConfig{config.d_model, config.heads, config.kv_heads,
+                                                    init, output_init, qk_norm, config.norm_eps},
+                                    shape, config.norm_eps));
         if (const Moe* moe = blocks_.back()->moe()) mixtures_.push_back(moe);
     }
     head_ = config.tied ? std::make_unique<LossHead>(embedding_.table(), config.z_loss)

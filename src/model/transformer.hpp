@@ -40,8 +40,8 @@ class Transformer {
     LossSums forward(const Pass& pass) const;
     // The same, and adds every parameter's gradient of their sum and of the routers' losses.
     // Called meanwhile, where they are there: `routed` when all routers have chosen and none has
-    // gone backward, `begin(i)` before backward comes to bucket i, `ready(i)` when its gradients are
-    // complete.
+    // gone backward, `begin(i)` before backward comes to bucket i, `ready(i)` when its gradients
+    // are complete.
     struct Hooks {
         std::function<void()> routed;
         std::function<void(size_t bucket)> begin, ready;

@@ -29,11 +29,9 @@ std::vector<int64_t> times(std::vector<int64_t> values, int64_t factor) {
 
 void ExpertExchange::plan(const Planner& planner) {
     place_count_ = planner.layout.expert;
-    most_rows_ =
-        place_count_ * planner.rows() * std::min(top_k_, experts_ / place_count_);
+    most_rows_ = place_count_ * planner.rows() * std::min(top_k_, experts_ / place_count_);
     if (is_alone()) most_rows_ = planner.rows() * top_k_;
-    offsets_G_ =
-        planner.saved_in_block(name_ + ".offsets_G", {experts_ + 1}, DType::kI64);
+    offsets_G_ = planner.saved_in_block(name_ + ".offsets_G", {experts_ + 1}, DType::kI64);
 }
 
 ExpertExchange::Routes ExpertExchange::exchange_counts(const Pass& pass,

@@ -64,8 +64,7 @@ void Experts::plan(const Planner& planner, int64_t most_rows) {
         return planner.saved_in_block(name_ + part, shape, type);
     };
     up_RX_ = in_block(".up_RX", up, dtype);
-    rstd_RS_ =
-        in_block(".rstd_RS", {most_rows, shape_.activation->statistics(shape_.order)}, acc);
+    rstd_RS_ = in_block(".rstd_RS", {most_rows, shape_.activation->statistics(shape_.order)}, acc);
     if (keeps_hidden_) hidden_RF_ = in_block(".hidden_RF", hidden, dtype);
     const MemoryPlan::Scope scope(planner.plan);
     if (!keeps_hidden_) hidden_RF_ = planner.scratch(name_ + ".hidden_RF", hidden, dtype);

@@ -5,9 +5,9 @@
 
 namespace polytrain {
 
-// The feed-forward networks of a layer's experts, over groups of rows (ops/grouped_linear.hpp): each
-// as FeedForward has it. The coefficients of a learned activation are one set for the layer, or
-// one for each expert.
+// The feed-forward networks of a layer's experts, over groups of rows (ops/grouped_linear.hpp):
+// each as FeedForward has it. The coefficients of a learned activation are one set for the layer,
+// or one for each expert.
 class Experts {
   public:
     Experts(const std::string& name, const FeedForwardShape& shape, int64_t experts,
@@ -46,8 +46,8 @@ class Experts {
     void for_each_group(const Pass& pass, const Tensor& offsets_G, F&& f) const;
     // Row i of a coefficient tensor.
     static Tensor row(const Tensor& tensor_EP, int64_t i);
-    // What each group adds to the gradient of the layer's coefficients goes to the rank whose tokens
-    // the group is of, and is added there in the order of the experts: as with one rank.
+    // What each group adds to the gradient of the layer's coefficients goes to the rank whose
+    // tokens the group is of, and is added there in the order of the experts: as with one rank.
     void add_group_sums(const Pass& pass) const;
 
     std::string name_;

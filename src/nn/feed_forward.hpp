@@ -21,16 +21,8 @@ struct FeedForwardShape {
     ActivationBackward activation_backward(const ActivationForward& forward, const Tensor& dy_NF,
                                            const Tensor& dx_NX, const Tensor& dcoefficients_P,
                                            const Tensor& scratch) const {
-        return {activation,
-                order,
-                gated,
-                forward.x_NX,
-                forward.coefficients_P,
-                forward.rstd_NR,
-                dy_NF,
-                dx_NX,
-                dcoefficients_P,
-                scratch};
+        return {activation,      order, gated, forward.x_NX,    forward.coefficients_P,
+                forward.rstd_NR, dy_NF, dx_NX, dcoefficients_P, scratch};
     }
     // The activation's learned numbers, of no element where it has none.
     Parameter coefficients(const std::string& layer) const;

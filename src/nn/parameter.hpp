@@ -56,9 +56,7 @@ struct Parameter {
 
     bool is_experts() const { return replication == Replication::kExperts; }
     // What is whole on one rank: an expert's part, or all of it. In elements.
-    int64_t unit() const {
-        return is_experts() ? shape.elements() / shape[0] : shape.elements();
-    }
+    int64_t unit() const { return is_experts() ? shape.elements() / shape[0] : shape.elements(); }
 };
 
 }  // namespace polytrain

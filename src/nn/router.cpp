@@ -36,10 +36,10 @@ void Router::plan(const Planner& planner) {
     // Read after the whole forward pass, also where blocks are recomputed.
     counts_E_ = planner.plan.add(name_ + ".counts_E", {experts}, DType::kI64, Life::kData);
     sums_S_ = planner.plan.add(name_ + ".sums_S", {experts + 2}, DType::kF64, Life::kData);
-    scope_counts_E_ = shape_.scope == BalanceScope::kMicro
-                          ? counts_E_
-                          : planner.plan.add(name_ + ".scope_counts_E", {experts}, DType::kI64,
-                                             Life::kData);
+    scope_counts_E_ =
+        shape_.scope == BalanceScope::kMicro
+            ? counts_E_
+            : planner.plan.add(name_ + ".scope_counts_E", {experts}, DType::kI64, Life::kData);
 
     const MemoryPlan::Scope scope(planner.plan);
     const auto scratch = [&](const char* part, Shape shape, DType type) {
@@ -59,16 +59,21 @@ void Router::plan(const Planner& planner) {
         return planner.scratch_of(name_ + part, op...);
     };
     const int64_t least = planner.cache > 0 ? 1 : n;  // a decoder takes the planned rows or one
-    forward_scratch_ =
-        op_scratch(".forward", LinearForward{x, w, logits, {}},
-                   LinearForward{Planner::described({least, shape_.width}, acc), w,
-                                 Planner::described({least, experts}, acc), {}});
-    router_scratch_ = op_scratch(
-        ".router",
-        RouterForward{logits, Planner::described(bias_.shape, acc), logits,
-                      planner.described(lse_N_), planner.described(experts_NK_),
-                      planner.described(weights_NK_), planner.described(counts_E_),
-                      planner.described(sums_S_), shape_.renormalise, {}});
+    forward_scratch_ = op_scratch(".forward", LinearForward{x, w, logits, {}},
+                                  LinearForward{Planner::described({least, shape_.width}, acc),
+                                                w,
+                                                Planner::described({least, experts}, acc),
+                                                {}});
+    router_scratch_ = op_scratch(".router", RouterForward{logits,
+                                                          Planner::described(bias_.shape, acc),
+                                                          logits,
+                                                          planner.described(lse_N_),
+                                                          planner.described(experts_NK_),
+                                                          planner.described(weights_NK_),
+                                                          planner.described(counts_E_),
+                                                          planner.described(sums_S_),
+                                                          shape_.renormalise,
+                                                          {}});
     if (!planner.training) return;
     input_scratch_ = op_scratch(".backward_input", LinearBackwardInput{logits, w, x, {}});
     weight_scratch_ = op_scratch(".backward_weight", LinearBackwardWeight{logits, x, w, {}});
@@ -92,7 +97,7 @@ void Router::forward(const Pass& pass, const Tensor& x_NC) const {
 void Router::backward(const Pass& pass, const Tensor& dweights_NK, const Tensor& x_NC,
                       const Tensor& dx_NC) const {
     const Tensor dlogits = pass[logits_NE_], dx = pass[dx_NC_];
-    RouterBackward op{pass[probs_NE_], pass[lse_N_],        experts(pass), weights(pass),
+    RouterBackward op{pass[probs_NE_], pass[lse_N_],       experts(pass), weights(pass),
                       dweights_NK,     scope_counts(pass), dlogits,       shape_.renormalise};
     // The objective has balance E sum_e f_e P_e with f_e = counts_e / (K scope_tokens); divided by
     // the routed tokens in the end.

@@ -50,9 +50,9 @@ struct Sum {
     }
 };
 
-// sums_m = sum of x^2 over elements [m kChunk, (m + 1) kChunk) of x, the last chunk shorter; M chunks
-// in all. A sum's bits depend on its own elements alone, so that a tensor's are the same wherever
-// pieces of it that begin at a chunk lie.
+// sums_m = sum of x^2 over elements [m kChunk, (m + 1) kChunk) of x, the last chunk shorter; M
+// chunks in all. A sum's bits depend on its own elements alone, so that a tensor's are the same
+// wherever pieces of it that begin at a chunk lie.
 struct SquaredChunks {
     static constexpr std::string_view kName = "squared_chunks.forward";
     static constexpr int64_t kChunk = 1024;

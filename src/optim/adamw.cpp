@@ -47,8 +47,8 @@ void AdamWOptimizer::reset(const Pass& pass) const {
         pass.stream.zero(pass[m(index)]);
         pass.stream.zero(pass[v(index)]);
         if (master(index).valid())
-            pass.run(Convert{shard_view(pass[parameter->value], kept(*parameter)),
-                             pass[master(index)]});
+            pass.run(
+                Convert{shard_view(pass[parameter->value], kept(*parameter)), pass[master(index)]});
     }
 }
 
@@ -144,9 +144,8 @@ void AdamWOptimizer::step(const Pass& pass, int64_t update, double lr, double no
         const Tensor value = shard_view(pass[parameter->value], shard);
         op.weight = master(index).valid() ? pass[master(index)] : value;
         op.stored = master(index).valid() ? value : Tensor{};
-        op.gradient = sharding_ == Sharding::kNone
-                          ? shard_view(pass[parameter->gradient], shard)
-                          : reducer_.own_sum(pass, *parameter);
+        op.gradient = sharding_ == Sharding::kNone ? shard_view(pass[parameter->gradient], shard)
+                                                   : reducer_.own_sum(pass, *parameter);
         op.m = pass[m(index)];
         op.v = pass[v(index)];
         op.weight_decay = decays(*parameter) ? config_.weight_decay : 0;

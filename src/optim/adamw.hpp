@@ -36,8 +36,8 @@ class AdamWOptimizer {
     std::string first_bad_gradient() const { return first_bad(squares_); }
     std::string first_bad_weight(const Pass& pass) const;
 
-    // What a rank saves of a parameter: its shard, as all of it (what is updated: the master copy or
-    // the value itself) and of the moments, which have none where the parameter isn't learned.
+    // What a rank saves of a parameter: its shard, as all of it (what is updated: the master copy
+    // or the value itself) and of the moments, which have none where the parameter isn't learned.
     struct State {
         Shard shard;
         Tensor weight, m, v;

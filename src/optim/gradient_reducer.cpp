@@ -145,9 +145,8 @@ void GradientReducer::reduce(const Pass& pass, size_t bucket) {
         for (const Parameter* parameter : parcel.parameters) {
             const Tensor gradient = pass[parameter->gradient];
             const int64_t size = parameter->local_shape.elements();
-            add_as_tree(pass, parameter->sources, [&](int64_t i) {
-                return flat(gradient).rows(i * size, (i + 1) * size);
-            });
+            add_as_tree(pass, parameter->sources,
+                        [&](int64_t i) { return flat(gradient).rows(i * size, (i + 1) * size); });
         }
         if (parcel.ranks > 1) {
             send(pass, parcel);
@@ -175,8 +174,9 @@ void GradientReducer::send(const Pass& pass, const Parcel& parcel) {
     std::vector<int64_t> arrive;
     for (int rank = 0; rank <= parcel.ranks; ++rank) arrive.push_back(rank * parcel.own_bytes());
     slot.parcel = &parcel;
-    slot.pending = group(pass, parcel).all_to_all(sent.data, parcel.sizes, received.data, arrive,
-                                                  parcel.parameters[0]->name + " gradients");
+    slot.pending = group(pass, parcel)
+                       .all_to_all(sent.data, parcel.sizes, received.data, arrive,
+                                   parcel.parameters[0]->name + " gradients");
 }
 
 void GradientReducer::receive(const Pass& pass, Slot& slot) {
@@ -250,8 +250,8 @@ void GradientReducer::share(const Pass& pass, Of of, const char* label) {
             for_each_shard(parcel, rank, [&](const Parameter& parameter, const Shard& shard) {
                 const Tensor to = shard_view(pass[parameter.*of], shard);
                 if (rank != parcel.own)
-                    pass.stream.copy(to, view_at(pass[slot.received], at, shard.elements(),
-                                                 to.dtype));
+                    pass.stream.copy(to,
+                                     view_at(pass[slot.received], at, shard.elements(), to.dtype));
                 at += static_cast<int64_t>(to.bytes());
             });
     };
@@ -272,8 +272,9 @@ void GradientReducer::share(const Pass& pass, Of of, const char* label) {
             });
             pass.stream.synchronize();
             slot.parcel = &parcel;
-            slot.pending = group(pass, parcel).all_gather(pass[slot.received].data, offsets,
-                                                          parcel.parameters[0]->name + label);
+            slot.pending = group(pass, parcel)
+                               .all_gather(pass[slot.received].data, offsets,
+                                           parcel.parameters[0]->name + label);
         }
     for (Slot& slot : slots_) take(slot);
 }
@@ -285,10 +286,10 @@ GradientReducer::Traffic GradientReducer::traffic() const {
             const auto own = static_cast<size_t>(parcel.own);
             traffic.reduce +=
                 (parcel.sizes.back() - parcel.own_bytes()) * (each_round_ ? rounds_ : 1);
-            traffic.share += (parcel.ranks - 1) *
-                             (sharding_ == Sharding::kNone
-                                  ? parcel.own_bytes()
-                                  : parcel.value_sizes[own + 1] - parcel.value_sizes[own]);
+            traffic.share +=
+                (parcel.ranks - 1) * (sharding_ == Sharding::kNone
+                                          ? parcel.own_bytes()
+                                          : parcel.value_sizes[own + 1] - parcel.value_sizes[own]);
         }
     return traffic;
 }

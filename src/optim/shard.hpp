@@ -8,8 +8,8 @@
 namespace polytrain {
 
 // Elements [begin, end) of a rank's part of a parameter. They begin at a chunk of SquaredChunks,
-// which are counted anew in each Parameter::unit(), so that the sums of squares by chunk are the same in
-// every layout.
+// which are counted anew in each Parameter::unit(), so that the sums of squares by chunk are the
+// same in every layout.
 struct Shard {
     int64_t begin = 0, end = 0;
     int64_t elements() const { return end - begin; }

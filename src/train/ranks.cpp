@@ -41,10 +41,11 @@ void check_same_program(Communicator& all, const RunConfig& config,
     const std::string version = fmt::format("{} ({})", POLYTRAIN_VERSION, program_hash());
     const auto versions = gather_texts(all, version, "program versions");
     if (const size_t rank = first_other(versions); rank != 0)
-        fail(ExitCode::kBadConfig,
-             "rank {} is another program than rank 0: {}, and {} there; start the same build on all "
-             "machines",
-             rank, versions[rank], versions[0]);
+        fail(
+            ExitCode::kBadConfig,
+            "rank {} is another program than rank 0: {}, and {} there; start the same build on all "
+            "machines",
+            rank, versions[rank], versions[0]);
     const auto configs = gather_texts(all, emit_config(config, catalog), "configs");
     const size_t rank = first_other(configs);
     if (rank == 0) return;

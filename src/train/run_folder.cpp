@@ -15,9 +15,8 @@ namespace {
 // What a checkpoint can't be resumed without: its tensors, what they compute and its data order
 // hang on them. Weights of losses don't.
 bool must_match(const std::string& difference) {
-    for (const char* key :
-         {"model.z_loss:", "model.moe.balance:", "model.moe.z_loss:", "model.moe.loss_form:",
-          "model.moe.scope:", "model.moe.bias_rate:"})
+    for (const char* key : {"model.z_loss:", "model.moe.balance:", "model.moe.z_loss:",
+                            "model.moe.loss_form:", "model.moe.scope:", "model.moe.bias_rate:"})
         if (difference.starts_with(key)) return false;
     return difference.starts_with("model.") || difference.starts_with("seed:");
 }

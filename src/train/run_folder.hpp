@@ -14,13 +14,13 @@
 namespace polytrain {
 
 // Makes the folder, or with `resume` looks into the one there is, and locks it: two runs that train
-// in one folder would spoil it. All ranks of a run call it; rank 0 has the lock. Returns the checkpoint to go on from, or nothing where there
-// is none to start from. Changes nothing of a run.
+// in one folder would spoil it. All ranks of a run call it; rank 0 has the lock. Returns the
+// checkpoint to go on from, or nothing where there is none to start from. Changes nothing of a run.
 //
 // Another process is training there: exit 73. The checkpoint's model or seed is not the config's:
 // exit 78 with the keys that differ; other differences are logged, the config wins. There are
-// checkpoints but none verifies: exit 65. A run is there and `resume` is false, or not all ranks see
-// the folder: exit 73.
+// checkpoints but none verifies: exit 65. A run is there and `resume` is false, or not all ranks
+// see the folder: exit 73.
 struct OpenedRun {
     FileLock lock;
     std::optional<Checkpoint> checkpoint;

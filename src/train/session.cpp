@@ -125,8 +125,7 @@ TrainingPlan plan_training(const RunConfig& config, const OpTable& ops, const La
     plan.rounds = rounds_of(config, layout);
     const auto sharding = static_cast<Sharding>(config.parallel.sharding);
     plan.model = std::make_unique<Transformer>(config.model, ops.activations());
-    plan.reducer =
-        std::make_unique<GradientReducer>(plan.model->buckets(), sharding, plan.rounds);
+    plan.reducer = std::make_unique<GradientReducer>(plan.model->buckets(), sharding, plan.rounds);
     plan.optimizer = std::make_unique<AdamWOptimizer>(config.optimizer, sharding,
                                                       plan.model->parameters(), *plan.reducer);
     const Planner planner = training_planner(config, ops, layout, plan.memory);
@@ -251,9 +250,8 @@ StepResult TrainingSession::measure_step(int64_t step) {
     statistics_.end(pass(), plan_.rounds);
     step_norm_ = plan_.optimizer->gradient_norm(pass(), scored());
     const StepStatistics::Means means = statistics_.means(scored(), step_rows_);
-    const StepResult result{means.loss,         means.z_loss,
-                            means.balance_loss, means.router_z_loss,
-                            step_norm_,         told_scored_.value_or(step_scored_),
+    const StepResult result{means.loss,          means.z_loss, means.balance_loss,
+                            means.router_z_loss, step_norm_,   told_scored_.value_or(step_scored_),
                             statistics_.loads()};
     if (!std::isfinite(result.loss) || !std::isfinite(result.grad_norm))
         fail(ExitCode::kNumerics,
@@ -266,8 +264,7 @@ StepResult TrainingSession::measure_step(int64_t step) {
 
 void TrainingSession::update(int64_t number, double lr) {
     plan_.optimizer->step(pass(), number, lr, step_norm_, scored());
-    if (bias_rate_ > 0)
-        update_router_biases(pass(), *plan_.model, statistics_.loads(), bias_rate_);
+    if (bias_rate_ > 0) update_router_biases(pass(), *plan_.model, statistics_.loads(), bias_rate_);
 }
 
 // Runs the first round again that made a loss on any rank which isn't finite. All ranks do, since
@@ -277,7 +274,9 @@ std::string TrainingSession::first_bad_activation() const {
     constexpr int64_t kMostRounds = int64_t{1} << 40;
     int64_t first = bad_batch_ ? kMostRounds - bad_round_ : 0;  // the first is the highest
     if (plan_.layout.ranks > 1)
-        grid_.all().all_reduce({&first, {1}, DType::kI64, {}}, Reduce::kMax, "first bad round").wait();
+        grid_.all()
+            .all_reduce({&first, {1}, DType::kI64, {}}, Reduce::kMax, "first bad round")
+            .wait();
     if (first == 0) return {};
     const auto round = static_cast<size_t>(kMostRounds - first);
     PT_CHECK(round < batches_.size() || bad_batch_, "round {} was not told", round);

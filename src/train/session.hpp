@@ -42,8 +42,8 @@ TrainingPlan plan_training(const RunConfig& config, const OpTable& ops, const La
 
 // What a step did.
 struct StepResult {
-    double loss = 0;       // cross-entropy, mean over the scored tokens, in nats
-    double z_loss = 0;     // the same of the weighted z-loss (model.z_loss)
+    double loss = 0;    // cross-entropy, mean over the scored tokens, in nats
+    double z_loss = 0;  // the same of the weighted z-loss (model.z_loss)
     double balance_loss = 0, router_z_loss = 0;  // weighted, means over the routed tokens
     double grad_norm = 0;                        // before clipping
     int64_t scored = 0;                          // tokens, of all ranks
@@ -65,7 +65,8 @@ class TrainingSession {
     const Transformer& model() const { return *plan_.model; }
 
     void initialise(uint64_t seed);
-    // This rank's weights and moments of a checkpoint, of any layout; a tensor that is missing or of another shape: exit 78.
+    // This rank's weights and moments of a checkpoint, of any layout; a tensor that is missing or
+    // of another shape: exit 78.
     void restore(const Checkpoint& checkpoint);
     // Copies the weights and moments that this rank owns into host memory, from where they are
     // saved: valid until the next call. A weight that isn't finite is not to be saved: exit 76.
@@ -78,8 +79,8 @@ class TrainingSession {
     //
     // begin_step is told the scored tokens of all ranks, which auxiliary losses are scaled by, and
     // the micro-batches, which must stay until measure_step returns: it counts their routes where
-    // model.moe.scope is global. Without them all tokens are taken to be scored, and one micro-batch
-    // to be all.
+    // model.moe.scope is global. Without them all tokens are taken to be scored, and one
+    // micro-batch to be all.
     void begin_step(std::optional<int64_t> scored = {}, std::span<const HostBatch> batches = {});
     void accumulate(const HostBatch& batch);
     StepResult measure_step(int64_t step);
@@ -97,9 +98,7 @@ class TrainingSession {
     Tensor own_gradient(const Parameter& parameter) const {
         return plan_.reducer->own_sum(pass(), parameter);
     }
-    Pass pass() const {
-        return {ops_, arena_, stream_, 0, 0, &grid_, auxiliary_seed_};
-    }
+    Pass pass() const { return {ops_, arena_, stream_, 0, 0, &grid_, auxiliary_seed_}; }
 
   private:
     int64_t scored() const;
@@ -119,7 +118,7 @@ class TrainingSession {
     double auxiliary_seed_ = 1, step_norm_ = 0;
     std::optional<int64_t> told_scored_;
     int64_t step_scored_ = 0;
-    int64_t round_ = 0;                  // of the step
+    int64_t round_ = 0;                   // of the step
     std::span<const HostBatch> batches_;  // as begin_step was told
     // The first of the step whose loss wasn't finite, on this rank.
     std::optional<HostBatch> bad_batch_;

@@ -104,7 +104,8 @@ void StepStatistics::end(const Pass& pass, int64_t rounds) {
     // Round j of rank r is micro-batch j W + r.
     const auto ranks = static_cast<size_t>(layout_.ranks), rank = static_cast<size_t>(layout_.rank);
     const size_t own_rounds = table_.size() / width_;
-    std::vector<double> all(std::max(static_cast<size_t>(rounds), own_rounds) * ranks * width_, 0.0);
+    std::vector<double> all(std::max(static_cast<size_t>(rounds), own_rounds) * ranks * width_,
+                            0.0);
     for (size_t j = 0; j < own_rounds; ++j)
         std::copy_n(&table_[j * width_], width_, &all[(j * ranks + rank) * width_]);
     if (ranks > 1) pass.grid->all().all_reduce(host_view(all), Reduce::kSum, "losses").wait();
@@ -134,7 +135,7 @@ void update_router_biases(const Pass& pass, const Transformer& model,
                           const std::vector<RouterLoad>& loads, double rate) {
     for (size_t layer = 0; layer < loads.size(); ++layer) {
         const Tensor bias = pass[model.mixtures()[layer]->router().bias().value];
-            auto values = to_host<float>(pass.stream, bias);
+        auto values = to_host<float>(pass.stream, bias);
         const std::vector<int64_t>& counts = loads[layer].counts;
         const int64_t total = std::accumulate(counts.begin(), counts.end(), int64_t{0});
         const auto experts = static_cast<int64_t>(counts.size());

@@ -1,6 +1,6 @@
 #pragma once
-// What a step's micro-batches tell beside gradients: losses and the routers' loads. Numbers are kept
-// by logical micro-batch and added in their order, so that no sum depends on the ranks.
+// What a step's micro-batches tell beside gradients: losses and the routers' loads. Numbers are
+// kept by logical micro-batch and added in their order, so that no sum depends on the ranks.
 
 #include <span>
 #include <vector>

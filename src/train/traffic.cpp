@@ -21,23 +21,24 @@ std::vector<Traffic> traffic_of(const RunConfig& config, const TrainingPlan& pla
         // To experts and back, forward and backward; once more where blocks are recomputed, and
         // where the routes of a step are counted first.
         const bool counts_first = moe.scope == "global" && plan.rounds > 1;
-        const int64_t passes = 1 + (config.train.recompute == "block" ? 1 : 0) +
-                               (counts_first ? 1 : 0);
+        const int64_t passes =
+            1 + (config.train.recompute == "block" ? 1 : 0) + (counts_first ? 1 : 0);
         const int64_t times = config.model.layers * plan.rounds;
-        const int64_t rows_out = config.train.micro_batch * config.model.context * moe.top_k *
-                                 (places - 1) / places;
+        const int64_t rows_out =
+            config.train.micro_batch * config.model.context * moe.top_k * (places - 1) / places;
         const auto row_bytes =
             config.model.d_model * static_cast<int64_t>(size_of(storage_type(config)));
         const auto counts = moe.experts * static_cast<int64_t>(sizeof(int64_t));
-        rows.push_back({"expert rows, all to all", times * (passes + 1) * 2 * rows_out * row_bytes});
+        rows.push_back(
+            {"expert rows, all to all", times * (passes + 1) * 2 * rows_out * row_bytes});
         rows.push_back(
             {"expert counts, all to all", times * passes * counts * (places - 1) / places});
     }
     const GradientReducer::Traffic gradients = plan.reducer->traffic();
     rows.push_back({"gradients, all to all", gradients.reduce});
-    rows.push_back({config.parallel.sharding == 0 ? "sums of gradients, all gather"
-                                                  : "new values, all gather",
-                    gradients.share});
+    rows.push_back(
+        {config.parallel.sharding == 0 ? "sums of gradients, all gather" : "new values, all gather",
+         gradients.share});
     rows.push_back({"squares of the norm, all reduce", squares_bytes(plan)});
     return rows;
 }

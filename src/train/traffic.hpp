@@ -15,8 +15,8 @@ struct Traffic {
     int64_t bytes = 0;  // sent by one rank in one step
 };
 
-// One row for each kind of collective whose size grows with the model or the tokens. Rows of experts
-// are counted as if the router spread tokens evenly; evaluation and saving are left out.
+// One row for each kind of collective whose size grows with the model or the tokens. Rows of
+// experts are counted as if the router spread tokens evenly; evaluation and saving are left out.
 std::vector<Traffic> traffic_of(const RunConfig& config, const TrainingPlan& plan);
 
 }  // namespace polytrain

@@ -164,8 +164,8 @@ class Run {
                      "new run with another --out, or, to go on with these from the same sample "
                      "number, set data.allow_changed",
                      changed);
-            log::warn_together("{}; data.allow_changed: going on with these from sample {}", changed,
-                               saved.next_sample);
+            log::warn_together("{}; data.allow_changed: going on with these from sample {}",
+                               changed, saved.next_sample);
         }
         session_.restore(checkpoint);
         state_.step = saved.step;

@@ -15,7 +15,7 @@ struct TrainOptions {
     // run folder that holds a run is refused (exit 73): nothing is written over.
     bool resume = false;
     const StopSignals* signals = nullptr;  // asked between steps; absent: no signal is looked at
-    World* world = nullptr;                // all ranks of the launch, each of which trains; absent: one
+    World* world = nullptr;  // all ranks of the launch, each of which trains; absent: one
 };
 
 struct TrainResult {
@@ -32,8 +32,9 @@ struct TrainResult {
 // would hold it is not saved. A signal to any rank, and train.seconds before the run's steps or
 // tokens are done, end it after a step with a save and exit 75.
 //
-// Ranks share out each step's micro-batches; the run folder must be one that all of them see. Rank 0
-// writes what there is one of. Ranks that were told different things: exit 78 before the first step.
+// Ranks share out each step's micro-batches; the run folder must be one that all of them see. Rank
+// 0 writes what there is one of. Ranks that were told different things: exit 78 before the first
+// step.
 TrainResult train(const RunConfig& config, const TrainOptions& options, Backend& backend,
                   const OpTable& ops);
 

@@ -242,18 +242,19 @@ TEST_CASE("what makes no sense for experts and ranks is refused") {
          "false"},
         {"\"model\": {\"moe\": {\"experts\": 4, \"scope\": \"micro_dp\"}}, "
          "\"parallel\": {\"reduction\": \"exact\"}",
-         "run.json:3:86: parallel.reduction: exact results can't be had with model.moe.scope "
+         "run.json:3:82: parallel.reduction: exact results can't be had with model.moe.scope "
          "\"micro_dp\", which depends on the number of ranks; use \"micro\" or \"global\""},
         {"\"train\": {\"steps\": 1, \"batch\": 6, \"micro_batch\": 2}, "
          "\"parallel\": {\"reduction\": \"exact\"}",
-         "run.json:3:80: parallel.reduction: exact reduction wants a power of two of micro-batches; "
+         "run.json:3:80: parallel.reduction: exact reduction wants a power of two of "
+         "micro-batches; "
          "batch 6 makes 3 of 2"},
     }));
     const std::string rest = std::string(line).find("\"train\"") == std::string::npos
                                  ? ",\n\"train\": {\"steps\": 1}"
                                  : "";
-    CHECK(parse_failure("{\n\"data\": {\"train\": [{\"path\": \"a.bin\"}]},\n" +
-                        std::string(line) + rest + "}") == message);
+    CHECK(parse_failure("{\n\"data\": {\"train\": [{\"path\": \"a.bin\"}]},\n" + std::string(line) +
+                        rest + "}") == message);
 }
 
 TEST_CASE("several mistakes come at once, in the order of the file") {

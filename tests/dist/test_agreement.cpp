@@ -15,8 +15,7 @@ ProgramResult run_two(const std::string& first, const std::string& second) {
     return run_shell("timeout 60 " + mpirun_line(1) + " " + first + " : -np 1 " + second);
 }
 
-std::string train_words(const fs::path& config, const fs::path& out,
-                        const std::string& more = "") {
+std::string train_words(const fs::path& config, const fs::path& out, const std::string& more = "") {
     return POLYTRAIN_PROGRAM " train '" + config.string() + "' --out '" + out.string() + "' " +
            more;
 }
@@ -95,8 +94,9 @@ TEST_CASE("numbers of ranks that can't share the work are refused") {
         CHECK(run.exit_code == 78);
         CHECK(occurrences(run.err, message) == 1);
     };
-    refused({3, 1, 0}, "train.batch: 16 sequences in micro-batches of 2 are 8, which 3 ranks can't "
-                       "share out evenly");
+    refused({3, 1, 0},
+            "train.batch: 16 sequences in micro-batches of 2 are 8, which 3 ranks can't "
+            "share out evenly");
     refused({2, 4, 0}, "parallel.expert: 4 doesn't divide the 2 ranks of this launch");
 }
 
@@ -104,9 +104,8 @@ TEST_CASE("one rank that fails ends all, and its message is the one there is") {
     if (!have_mpirun()) return;
     const TempFolder folder;
     const fs::path config = write_config(folder, small_dense(), {}, "a");
-    const ProgramResult run =
-        run_two(train_words(config, folder / "run"),
-                train_words(folder / "missing.json", folder / "run"));
+    const ProgramResult run = run_two(train_words(config, folder / "run"),
+                                      train_words(folder / "missing.json", folder / "run"));
     INFO(run.err);
     CHECK(run.exit_code == 66);
     CHECK(occurrences(run.err, "[rank 1] error: ") == 1);

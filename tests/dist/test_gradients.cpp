@@ -48,10 +48,10 @@ nlohmann::json exact(nlohmann::json config) {
 // Every option of the mixture that changes a gradient.
 nlohmann::json full_moe() {
     nlohmann::json config = small_moe();
-    config["model"]["moe"] = {{"experts", 8},       {"top_k", 3},         {"renormalise", true},
-                              {"balance", 0.5},     {"z_loss", 0.1},      {"shared_hidden", 20},
-                              {"scope", "global"},  {"loss_form", "olmoe"},
-                              {"coefficients", "expert"}};
+    config["model"]["moe"] = {
+        {"experts", 8},      {"top_k", 3},           {"renormalise", true},
+        {"balance", 0.5},    {"z_loss", 0.1},        {"shared_hidden", 20},
+        {"scope", "global"}, {"loss_form", "olmoe"}, {"coefficients", "expert"}};
     config["model"]["z_loss"] = 0.01;
     return config;
 }
@@ -73,7 +73,8 @@ TEST_CASE("I2, I14: gradients of a dense model with a tied head") {
     check_spreads(small_dense(), {{2, 1, 2}, {4, 1, 1}}, "uneven", kTolerance);
 }
 
-TEST_CASE("I1, I2, I13: exact reduction gives every layout the same bits, norm and loads included") {
+TEST_CASE(
+    "I1, I2, I13: exact reduction gives every layout the same bits, norm and loads included") {
     if (!have_mpirun()) return;
     check_spreads(exact(small_moe()), {{2, 2, 0}, {4, 2, 1}, {4, 4, 2}, {8, 4, 0}}, "uneven", 0, 3);
     check_spreads(exact(full_moe()), {{4, 2, 2}, {2, 1, 1}}, "none", 0);
@@ -128,7 +129,8 @@ TEST_CASE("scope micro_dp: equal at one number of ranks, whatever the expert gro
     nlohmann::json config = small_moe();
     config["model"]["moe"]["scope"] = "micro_dp";
     config["model"]["moe"]["balance"] = 5;
-    const Gradients data = gradients_of(config, {4, 1, 0}), expert = gradients_of(config, {4, 4, 0});
+    const Gradients data = gradients_of(config, {4, 1, 0}),
+                    expert = gradients_of(config, {4, 4, 0});
     check_same(data.tensors, expert.tensors, kTolerance);
     // Two rounds of eight micro-batches: as the micro scope of micro-batches eight times as large.
     config["model"]["moe"]["scope"] = "micro";
@@ -169,9 +171,8 @@ TEST_CASE("I1, X: a mixture on whole numbers gives the same bits in all layouts"
     const TempFolder folder;
     const auto run = [&](int ranks, int expert) {
         const std::filesystem::path out = folder / (std::to_string(ranks) + std::to_string(expert));
-        const ProgramResult result =
-            run_ranks(ranks, POLYTRAIN_DIST_RANKS " layer '" + out.string() + "' " +
-                                 std::to_string(expert));
+        const ProgramResult result = run_ranks(
+            ranks, POLYTRAIN_DIST_RANKS " layer '" + out.string() + "' " + std::to_string(expert));
         INFO(ranks << " ranks, expert " << expert << ": " << result.err);
         REQUIRE(result.exit_code == 0);
         return Checkpoint::open(checkpoint_folder(out, 1));

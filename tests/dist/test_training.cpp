@@ -142,11 +142,10 @@ TEST_CASE("I20: a checkpoint of one layout is read whole into any other") {
     for (const Spread& spread : {Spread{2, 1, 0}, Spread{1, 1, 2}, Spread{4, 2, 2}}) {
         INFO(spread.text());
         const fs::path to = folder / spread.text();
-        const ProgramResult run =
-            run_ranks(spread.ranks, POLYTRAIN_DIST_RANKS " resave '" +
-                                        write_config(folder, config, spread, "other").string() +
-                                        "' '" + (folder / "saved").string() + "' '" + to.string() +
-                                        "'");
+        const ProgramResult run = run_ranks(
+            spread.ranks, POLYTRAIN_DIST_RANKS " resave '" +
+                              write_config(folder, config, spread, "other").string() + "' '" +
+                              (folder / "saved").string() + "' '" + to.string() + "'");
         INFO(run.err);
         REQUIRE(run.exit_code == 0);
         check_same(saved, Checkpoint::open(checkpoint_folder(to, 3)), 0);
@@ -181,7 +180,8 @@ TEST_CASE("resume over ranks is bit-exact, and in another layout goes on as the 
             INFO(spread.text());
             const fs::path whole = run(spread, 6, "whole" + spread.text());
             run(spread, 3, "half" + spread.text());
-            const fs::path halves = run(spread, 6, "halves" + spread.text(), "half" + spread.text());
+            const fs::path halves =
+                run(spread, 6, "halves" + spread.text(), "half" + spread.text());
             check_same(last(whole), last(halves), 0);
             CHECK(metrics_of(whole) == metrics_of(halves));
             CHECK(last(halves).state().next_sample == 6 * 16);

@@ -87,8 +87,7 @@ TEST_CASE("saving: one process at a time has a run folder") {
     train_with(config, folder / "run", 2);
     {
         const OpenedRun first =
-            open_run_folder(folder / "run", true, config, Machine(1).ops.activations(),
-                            Grid());
+            open_run_folder(folder / "run", true, config, Machine(1).ops.activations(), Grid());
         const Thrown second = thrown_by([&] { train_with(config, folder / "run", 2, true); });
         CHECK(second.code == ExitCode::kCannotWrite);
         CHECK(second.says("train.lock: process " + std::to_string(::getpid()) + " on "));

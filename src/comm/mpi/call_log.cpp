@@ -53,10 +53,9 @@ void CallLog::write(const std::filesystem::path& folder, int rank,
     // This process may be ended while it writes.
     std::filesystem::path part = path;
     part += ".part";
-    std::ofstream(part)
-        << nlohmann::json{{"rank", rank}, {"reason", reason}, {"calls", calls}}.dump(
-               1, ' ', false, nlohmann::json::error_handler_t::replace)
-        << '\n';
+    std::ofstream(part) << nlohmann::json{{"rank", rank}, {"reason", reason}, {"calls", calls}}
+                               .dump(1, ' ', false, nlohmann::json::error_handler_t::replace)
+                        << '\n';
     std::error_code ignored;
     std::filesystem::rename(part, path, ignored);
 }

@@ -17,8 +17,7 @@ float number(int64_t i, int64_t seed) {
 }
 
 void fill(const Tensor& tensor, int64_t first, int64_t seed) {
-    for (int64_t i = 0; i < tensor.elements(); ++i)
-        tensor.as<float>()[i] = number(first + i, seed);
+    for (int64_t i = 0; i < tensor.elements(); ++i) tensor.as<float>()[i] = number(first + i, seed);
 }
 
 }  // namespace

@@ -65,14 +65,13 @@ void check(World& world, int expert, Sharding sharding, bool exact) {
                 const Tensor gradient = pass[parameter->gradient];
                 const int64_t size = parameter->local_shape.elements();
                 // The ranks whose tokens this rank's gradient is of: of experts all of its group.
-                const int64_t first = parameter->is_experts() ? world.rank() / expert * expert
-                                                              : world.rank();
+                const int64_t first =
+                    parameter->is_experts() ? world.rank() / expert * expert : world.rank();
                 const int64_t count = parameter->is_experts() ? expert : 1;
                 for (int64_t source = 0; source < count; ++source)
                     for (int64_t i = 0; i < size; ++i)
-                        gradient.as<float>()[source % parameter->sources * size + i] +=
-                            term(round * ranks + first + source, parameter->index,
-                                 parameter->first + i);
+                        gradient.as<float>()[source % parameter->sources * size + i] += term(
+                            round * ranks + first + source, parameter->index, parameter->first + i);
             }
             reducer.bucket_ready(pass, bucket);
         }
