@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # Tests the tests: puts each known bug of tests/mutants/*.patch into a copy of the tree and runs the
 # test that the patch names, which must fail. A patch that no longer applies or builds is an error.
-# Usage: mutants.sh [--table] [NAME]...   (default: all)
+# Usage: mutants.sh [--table | --check] [NAME]...   (default: all)
 #   --table   prints the table of docs/distributed.md instead
+#   --check   only looks whether the patches apply
 set -euo pipefail
 cd "$(dirname "$0")/.."
 field() { sed -n "s/^# $1: //p" "$2"; } # FIELD PATCH
@@ -12,6 +13,13 @@ if [ "${1:-}" = --table ]; then
     for patch in tests/mutants/*.patch; do
         printf '| %s | %s | `%s` |\n' "$(field bug "$patch")" "$(field 'seen in' "$patch")" \
             "$(field test "$patch" | tr -d '\\')"
+    done
+    exit 0
+fi
+if [ "${1:-}" = --check ]; then
+    for patch in tests/mutants/*.patch; do
+        patch --dry-run -p1 --batch --forward --fuzz=0 < "$patch" ||
+            { echo "mutants.sh: $patch no longer applies" >&2; exit 1; }
     done
     exit 0
 fi

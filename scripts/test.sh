@@ -4,7 +4,7 @@
 #   (nothing)    release build, the fast set
 #   --sanitize   the fast set under AddressSanitizer and UndefinedBehaviorSanitizer, then a minute
 #                of each fuzz target
-#   --slow       release build, the slow set
+#   --slow       release build, the slow set, and the tests of the tests (scripts/mutants.sh)
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -21,4 +21,5 @@ scripts/install_dependencies.sh
 cmake --preset "$preset" -DPOLYTRAIN_TESTS=ON
 cmake --build --preset "$preset"
 ctest --preset "$preset" -L "$label"
+if [ "$label" = slow ]; then scripts/mutants.sh; fi
 if [ "$preset" = asan ]; then scripts/fuzz.sh 60; fi
