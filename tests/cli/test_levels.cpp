@@ -3,7 +3,9 @@
 #include <cstdlib>
 #include <fstream>
 
+#include "core/file.hpp"
 #include "support/catch.hpp"
+#include "support/run_program.hpp"
 #include "support/temp_folder.hpp"
 
 using namespace polytrain::testing;
@@ -44,4 +46,15 @@ TEST_CASE("levels: the tree keeps them, planted upward includes fail") {
         CHECK(check_levels(copy.path()) != 0);
         std::filesystem::remove(copy.path() / file);
     }
+}
+
+TEST_CASE("mutants: every patch applies to the tree, and the page has the table of them") {
+    const std::string script = "'" POLYTRAIN_SOURCE_DIR "/scripts/mutants.sh' ";
+    const ProgramResult check = run_shell(script + "--check");
+    INFO(check.out << check.err);
+    CHECK(check.exit_code == 0);
+    const ProgramResult table = run_shell(script + "--table");
+    REQUIRE(table.out.size() > 1000);
+    CHECK(polytrain::read_file(POLYTRAIN_SOURCE_DIR "/docs/distributed.md").find(table.out) !=
+          std::string::npos);
 }
