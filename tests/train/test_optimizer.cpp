@@ -70,6 +70,10 @@ TEST_CASE("optimizer: decay takes matrices, by option embeddings and gains, and 
     RunConfig config = tiny_config();
     config.optimizer.weight_decay = 0.5;
     config.model.qk_norm = "head";
+    // I21: experts decay as all matrices do, without a token too; biases of routers never.
+    config.model.moe.experts = GENERATE(0, 4);
+    config.model.moe.hidden = 24;
+    config.model.moe.balance = config.model.moe.z_loss = 0;
     const auto [embeddings, gains] =
         GENERATE(std::pair(false, false), std::pair(true, false), std::pair(false, true));
     config.optimizer.decay_embeddings = embeddings;
@@ -84,6 +88,7 @@ TEST_CASE("optimizer: decay takes matrices, by option embeddings and gains, and 
     for (const auto& [name, after] : probe.state()) {
         const bool is_matrix = name.ends_with(".qkv") || name.ends_with(".out") ||
                                name.ends_with(".up") || name.ends_with(".down") ||
+                               name.ends_with(".router.weight") ||
                                name == "head.weight";
         const bool decays = is_matrix || (embeddings && name == "embedding.table") ||
                             (gains && name.ends_with(".gain"));
