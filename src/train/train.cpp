@@ -201,11 +201,13 @@ class Run {
 
     void describe() const {
         const ParameterCount count = count_parameters(config_.model, session_.model().parameters());
+        const std::string active =
+            config_.model.moe.experts > 0 ? fmt::format(" ({} active)", count.active) : "";
         log::info(
-            "{} parameters, {} activation coefficients, {:.3g} FLOPs per token; matrix products "
-            "reach {:.3g} FLOP/s; memory:\n{}",
-            count.parameters, count.coefficients, flops_per_token_, peak_,
-            session_.memory().table());
+            "{} parameters{}, {} activation coefficients, {:.3g} FLOPs per token; matrix products "
+            "reach {:.3g} FLOP/s; memory{}:\n{}",
+            count.parameters, active, count.coefficients, flops_per_token_, peak_,
+            grid_.layout().ranks > 1 ? " of rank 0" : "", session_.memory().table());
     }
 
     bool every(int64_t steps) const { return steps > 0 && state_.step % steps == 0; }

@@ -20,14 +20,6 @@ ProgramResult run_case(int ranks, const std::string& arguments) {
     return run_ranks(ranks, "'" POLYTRAIN_COMM_RANKS "' " + arguments, 60);
 }
 
-// How often a text occurs.
-int occurrences(const std::string& text, const std::string& part) {
-    int count = 0;
-    for (size_t at = text.find(part); at != std::string::npos; at = text.find(part, at + 1))
-        ++count;
-    return count;
-}
-
 }  // namespace
 
 TEST_CASE("a rank that is killed ends the job", "[comm]") {

@@ -20,13 +20,6 @@ std::string train_words(const fs::path& config, const fs::path& out, const std::
            more;
 }
 
-int occurrences(const std::string& text, const std::string& part) {
-    int count = 0;
-    for (size_t at = text.find(part); at != std::string::npos; at = text.find(part, at + 1))
-        ++count;
-    return count;
-}
-
 }  // namespace
 
 TEST_CASE("ranks with different configs, seeds, programs: the first difference is named, once") {

@@ -55,4 +55,12 @@ inline ProgramResult run_ranks(int ranks, const std::string& command, int limit_
                      " " + command);
 }
 
+// How often a text occurs in what ranks said: what is an error for all is told once.
+inline int occurrences(const std::string& text, const std::string& part) {
+    int count = 0;
+    for (size_t at = text.find(part); at != std::string::npos; at = text.find(part, at + 1))
+        ++count;
+    return count;
+}
+
 }  // namespace polytrain::testing
