@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
 # Installs packages, builds and runs the tests.
 # Usage: test.sh [--sanitize] [--slow]
-#   (nothing)    release build, the fast set
-#   --sanitize   the fast set under AddressSanitizer and UndefinedBehaviorSanitizer, then a minute
+#   (nothing)    release build, the fast set and that of several processes (mpi)
+#   --sanitize   the same sets under AddressSanitizer and UndefinedBehaviorSanitizer, then a minute
 #                of each fuzz target
 #   --slow       release build, the slow set, and the tests of the tests (scripts/mutants.sh)
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-preset=release label=fast
+preset=release label='fast|mpi'
 for argument in "$@"; do
     case $argument in
         --sanitize) preset=asan ;;
