@@ -41,11 +41,13 @@ build() { cmake --build build/mutants/build --target "$1" > build/mutants/build.
 survived=0
 for patch in "${patches[@]}"; do
     name=$(basename "$patch" .patch)
-    read -r program filter <<< "$(field test "$patch" | sed 's/\\/\\\\/g')"
+    read -r program filter <<< "$(field test "$patch")"
     patch -d "$tree" -p1 --batch --forward --fuzz=0 < "$patch" > build/mutants/patch.log ||
         { cat build/mutants/patch.log; echo "mutants.sh: $patch no longer applies" >&2; exit 1; }
     build "$program" || { tail -n 30 build/mutants/build.log; echo "mutants.sh: $name does not build" >&2; exit 1; }
     if timeout 300 "build/mutants/build/tests/$program" "$filter" > build/mutants/test.log 2>&1; then
+        grep -q 'All tests passed' build/mutants/test.log ||
+            { echo "mutants.sh: $name: no test is called '$filter'" >&2; exit 1; }
         echo "SURVIVED  $name: $program '$filter' passes"
         survived=$((survived + 1))
     elif ! grep -qE 'test cases: .*failed' build/mutants/test.log; then
