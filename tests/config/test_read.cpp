@@ -237,7 +237,7 @@ TEST_CASE("what makes no sense for experts and ranks is refused") {
         {"\"model\": {\"moe\": {\"experts\": 4}}, \"parallel\": {\"expert\": 3}",
          "run.json:3:58: parallel.expert: 3 ranks don't divide 4 experts"},
         {"\"model\": {\"moe\": {\"experts\": 4, \"top_k\": 1, \"renormalise\": true}}",
-         "run.json:3:69: model.moe.renormalise: would make the weight of the one expert of a token "
+         "run.json:3:60: model.moe.renormalise: would make the weight of the one expert of a token "
          "always 1, so that the router learns nothing from the loss; set top_k above 1, or this to "
          "false"},
         {"\"model\": {\"moe\": {\"experts\": 4, \"scope\": \"micro_dp\"}}, "
