@@ -98,6 +98,10 @@ TEST_CASE_METHOD(Fixture, "documents: compressed files cut short or with a chang
             flip_bit(bad, static_cast<size_t>(byte), static_cast<int>(random.integer(0, 7)));
             const Thrown thrown = refused({bad});
             INFO(extension << " byte " << byte << " of " << good.size() << ": " << thrown.message);
+            if (thrown.code == ExitCode::kDone) {  // a bit that says nothing, as there are few
+                CHECK(documents_of({bad}) == std::vector<std::string>{text + text});
+                continue;
+            }
             CHECK(thrown.code == ExitCode::kCorrupt);
             CHECK(thrown.says(bad.string()));
             CHECK(thrown.says("byte "));
