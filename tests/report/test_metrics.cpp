@@ -66,9 +66,10 @@ TEST_CASE_METHOD(Fixture,
     refused(R"({"step":1,"tokens":2,"loss":1,"coefficients":[1]})"
             "\n",
             "metrics.jsonl:1: ");
-    refused(R"({"step":1,"tokens":2,"loss":1,"coefficients":{"layers.0.feed_forward.coefficients":["a"]}})"
-            "\n",
-            "metrics.jsonl:1: ");
+    refused(
+        R"({"step":1,"tokens":2,"loss":1,"coefficients":{"layers.0.feed_forward.coefficients":["a"]}})"
+        "\n",
+        "metrics.jsonl:1: ");
     refused("{\"step\":1,\"tokens\":2,\"loss\":\"x\"}\n", "metrics.jsonl:1: ");
     refused("{\"step\":-1,\"tokens\":2,\"loss\":1}\n", "\"step\" is -1");
     refused("{\"step\":1,\"tokens\":2.5,\"loss\":1}\n", "\"tokens\" is 2.5");
