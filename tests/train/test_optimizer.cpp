@@ -88,8 +88,7 @@ TEST_CASE("optimizer: decay takes matrices, by option embeddings and gains, and 
     for (const auto& [name, after] : probe.state()) {
         const bool is_matrix = name.ends_with(".qkv") || name.ends_with(".out") ||
                                name.ends_with(".up") || name.ends_with(".down") ||
-                               name.ends_with(".router.weight") ||
-                               name == "head.weight";
+                               name.ends_with(".router.weight") || name == "head.weight";
         const bool decays = is_matrix || (embeddings && name == "embedding.table") ||
                             (gains && name.ends_with(".gain"));
         const float keep = decays ? 1 - 0.1f * 0.5f : 1.0f;
