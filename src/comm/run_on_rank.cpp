@@ -17,7 +17,11 @@ void run_on_rank(World& world, const std::function<void()>& work) {
         try {
             throw;
         } catch (const Error& error) {
-            if (error.code() == ExitCode::kRequeue) throw;
+            if (error.code() == ExitCode::kRequeue) {
+                // Told before the ranks part: mpirun ends those that are left when the first ends.
+                log::info_line(error.what());
+                throw Error(ExitCode::kRequeue, "");
+            }
         } catch (...) {  // NOLINT(bugprone-empty-catch): reported below
         }
         constexpr auto kRankZeroFirst = std::chrono::seconds(1);

@@ -11,7 +11,8 @@ ExitCode report_exception() {
     try {
         throw;
     } catch (const Error& error) {
-        if (error.code() == ExitCode::kRequeue)  // a stop as it should be
+        if (error.what()[0] == '\0') return error.code();  // it was told
+        if (error.code() == ExitCode::kRequeue)            // a stop as it should be
             log::info_line(error.what());
         else
             log::error_line(error.what());

@@ -4,7 +4,8 @@
 
 namespace polytrain {
 
-// For a catch block: logs the exception that is handled there, and returns its exit code.
+// For a catch block: logs the exception that is handled there, unless its message is empty, and
+// returns its exit code.
 ExitCode report_exception();
 
 }  // namespace polytrain
