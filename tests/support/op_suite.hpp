@@ -178,6 +178,20 @@ inline double relative_difference(const std::vector<double>& expected,
     return difference / size;
 }
 
+// What an error is measured against where a result is next to nothing. Inputs are of size 1: where
+// terms of that size cancel (the norm of a row of one element has next to no gradient), the error
+// is theirs, not the rest's; and on its way a sum over N rows of them is of size sqrt(N).
+template <class Op>
+double term_size(const Op& op, Role role) {
+    int64_t rows = 1;
+    if (role == Role::kSum)
+        Op::tensors([&](std::string_view, Tensor Op::*member, Role of) {
+            const Shape& shape = (op.*member).shape;
+            if (of == Role::kInput && shape.rank() > 1) rows = std::max(rows, shape[0]);
+        });
+    return 0.25 * std::sqrt(static_cast<double>(rows));
+}
+
 // `make(storage)` builds the op for a storage type. Compares every implementation that takes f32 or
 // bf16 with reference in f64, and its bits with those of other numbers of threads.
 template <class Op, class Make>
@@ -214,11 +228,9 @@ void check_op(const Make& make, const Values& inputs) {
                 if (!is_result(role)) return;
                 INFO(Op::kName << " by " << name << " in " << name_of(storage) << ": " << tensor
                                << " " << (op.*member).shape.text());
-                // Inputs are of size 1: where terms of that size cancel (the norm of a row of one
-                // element has next to no gradient), the error is theirs, not the rest's.
                 CHECK(relative_difference(expected.find(tensor)->second,
                                           actual.find(tensor)->second,
-                                          0.25) <= tolerance(Op::kName, storage));
+                                          term_size(op, role)) <= tolerance(Op::kName, storage));
             });
         }
     }
