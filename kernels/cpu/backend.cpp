@@ -14,9 +14,12 @@ namespace {
 
 class CpuBackend final : public Backend {
   public:
-    explicit CpuBackend(int threads) : pool_(threads) {}
+    explicit CpuBackend(int threads) : threads_(threads), pool_(threads) {}
 
     Device device() const override { return {DeviceType::kCpu, 0}; }
+    std::string description() const override {
+        return fmt::format("CPU, {} thread{}", threads_, threads_ == 1 ? "" : "s");
+    }
 
     // Anonymous maps: page-aligned, zero pages on first touch, huge pages where the system allows.
     void* allocate(size_t bytes) override {
@@ -52,6 +55,7 @@ class CpuBackend final : public Backend {
   private:
     static size_t mapped(size_t bytes) { return bytes == 0 ? 1 : bytes; }
 
+    int threads_;
     ThreadPool pool_;
 };
 

@@ -36,13 +36,11 @@ void Stream::copy(const Tensor& to, const Tensor& from) const {
 void Stream::upload(const Tensor& to, const void* host, size_t bytes) const {
     PT_CHECK(bytes == to.bytes(), "upload of {} bytes to {}", bytes, to.shape.text());
     backend_.copy(to.data, host, bytes, CopyKind::kHostToDevice, handle_);
-    synchronize();
 }
 
 void Stream::download(void* host, const Tensor& from, size_t bytes) const {
     PT_CHECK(bytes == from.bytes(), "download of {} into {} bytes", from.shape.text(), bytes);
     backend_.copy(host, from.data, bytes, CopyKind::kDeviceToHost, handle_);
-    synchronize();
 }
 
 }  // namespace polytrain

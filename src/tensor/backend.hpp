@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <memory>
+#include <string>
 
 #include "tensor/tensor.hpp"
 
@@ -24,12 +25,16 @@ class Backend {
     Backend& operator=(const Backend&) = delete;
 
     virtual Device device() const = 0;
+    // "CPU, 2 threads", "NVIDIA H100 80GB HBM3": for people.
+    virtual std::string description() const = 0;
 
     // At least kAlignment-aligned, not initialised. Out of memory throws exit 70 with the size.
     static constexpr size_t kAlignment = 256;
     virtual void* allocate(size_t bytes) = 0;
     virtual void release(void* data, size_t bytes) noexcept = 0;
 
+    // Queued on the stream; host memory that was read may be reused on return, and what was written
+    // is there.
     virtual void copy(void* to, const void* from, size_t bytes, CopyKind kind, StreamHandle) = 0;
     virtual void zero(void* data, size_t bytes, StreamHandle) = 0;
 
@@ -75,7 +80,7 @@ class Stream {
     void zero(const Tensor& tensor) const;
     // Device to device, same shape and dtype.
     void copy(const Tensor& to, const Tensor& from) const;
-    // `bytes` must be the tensor's. upload returns when `host` may be reused; download when it is
+    // `bytes` must be the tensor's. upload returns when `host` may be reused, download when it is
     // filled.
     void upload(const Tensor& to, const void* host, size_t bytes) const;
     void download(void* host, const Tensor& from, size_t bytes) const;

@@ -5,6 +5,7 @@
 
 #include <bit>
 #include <cmath>
+#include <cstdlib>
 #include <cstring>
 #include <limits>
 #include <map>
@@ -17,6 +18,7 @@
 #include "support/catch.hpp"
 #include "support/random.hpp"
 #include "support/tolerances.hpp"
+#include "tensor/backend_library.hpp"
 
 namespace polytrain::testing {
 
@@ -26,10 +28,34 @@ struct Machine {
     OpTable ops;
     Stream stream;
 
-    explicit Machine(int threads = 2) : backend(make_cpu_backend(threads)), stream(*backend) {
+    explicit Machine(int threads = 2) : Machine(make_cpu_backend(threads)) {}
+    explicit Machine(std::unique_ptr<Backend> device)
+        : backend(std::move(device)), stream(*backend) {
         backend->register_ops(ops);
     }
 };
+
+// Whether the suite is run on CUDA, by POLYTRAIN_TEST_DEVICE=cuda, in place of the CPU.
+inline bool tests_cuda() {
+    const char* device = std::getenv("POLYTRAIN_TEST_DEVICE");
+    return device != nullptr && std::string_view(device) == "cuda";
+}
+inline std::unique_ptr<Backend> cuda_backend() {
+    std::string why;
+    std::unique_ptr<Backend> backend = open_cuda_backend(0, why);
+    INFO("the CUDA backend: " << why);
+    REQUIRE(backend != nullptr);
+    return backend;
+}
+// What an implementation is tried on: results must not depend on the number of threads.
+inline std::vector<std::unique_ptr<Machine>> tested_machines() {
+    std::vector<std::unique_ptr<Machine>> machines;
+    if (tests_cuda())
+        machines.push_back(std::make_unique<Machine>(cuda_backend()));
+    else
+        for (const int threads : {1, 2, 3}) machines.push_back(std::make_unique<Machine>(threads));
+    return machines;
+}
 
 using Values = std::map<std::string, std::vector<double>, std::less<>>;
 
@@ -80,6 +106,8 @@ class Guarded {
         std::memset(data(), fill, bytes);
     }
     void* data() { return memory_.data() + kGuard; }
+    // With the canaries.
+    std::vector<std::byte>& all() { return memory_; }
     bool intact() const {
         for (size_t i = 0; i < kGuard; ++i)
             if (memory_[i] != std::byte{kCanary} ||
@@ -88,8 +116,9 @@ class Guarded {
         return true;
     }
 
-  private:
     static constexpr size_t kGuard = 256;
+
+  private:
     static constexpr unsigned char kCanary = 0xA5;
     size_t bytes_;
     std::vector<std::byte> memory_;
@@ -102,34 +131,66 @@ inline bool is_result(Role role) {
     return role == Role::kOutput || role == Role::kUpdate || role == Role::kSum;
 }
 
+// The bytes of one tensor, with their canaries, on the machine's device.
+struct DeviceGuarded {
+    Guarded host;
+    Buffer device;
+
+    DeviceGuarded(const Machine& machine, size_t bytes) : host(bytes, 0xFF) {  // all NaN
+        if (machine.backend->device().type != DeviceType::kCpu)
+            device = Buffer(*machine.backend, host.all().size());
+    }
+    Tensor bytes(void* data) {
+        return {data, {static_cast<int64_t>(host.all().size())}, DType::kU8, {}};
+    }
+    void* upload(const Stream& stream) {
+        if (device.data() == nullptr) return host.data();
+        stream.upload(bytes(device.data()), host.all().data(), host.all().size());
+        return static_cast<std::byte*>(device.data()) + Guarded::kGuard;
+    }
+    void download(const Stream& stream) {
+        if (device.data() != nullptr)
+            stream.download(host.all().data(), bytes(device.data()), host.all().size());
+    }
+};
+
 // Runs `op`, whose tensors have shapes and dtypes but no memory, on `inputs` by tensor name.
 // Returns every tensor's values afterwards.
 template <class Op>
 Values run_op(const Machine& machine, Op op, const Values& inputs) {
-    std::vector<std::unique_ptr<Guarded>> memory;
+    std::vector<std::unique_ptr<DeviceGuarded>> memory;
     Op::tensors([&](std::string_view name, Tensor Op::*member, Role role) {
         Tensor& tensor = op.*member;
         if (role == Role::kScratch) {
             const auto bytes = static_cast<int64_t>(machine.ops.scratch_bytes(op));
             tensor = {nullptr, Shape{bytes}, DType::kU8, machine.backend->device()};
         }
-        memory.push_back(std::make_unique<Guarded>(tensor.bytes(), 0xFF));  // all NaN
-        tensor.data = memory.back()->data();
-        if (!is_input(role)) return;
-        const auto values = inputs.find(name);
-        INFO(Op::kName << ": input " << name);
-        REQUIRE(values != inputs.end());
-        REQUIRE(values->second.size() == static_cast<size_t>(tensor.elements()));
-        for (int64_t i = 0; i < tensor.elements(); ++i)
-            write_element(tensor, i, values->second[static_cast<size_t>(i)]);
+        DeviceGuarded& own =
+            *memory.emplace_back(std::make_unique<DeviceGuarded>(machine, tensor.bytes()));
+        tensor.data = own.host.data();
+        if (is_input(role)) {
+            const auto values = inputs.find(name);
+            INFO(Op::kName << ": input " << name);
+            REQUIRE(values != inputs.end());
+            REQUIRE(values->second.size() == static_cast<size_t>(tensor.elements()));
+            for (int64_t i = 0; i < tensor.elements(); ++i)
+                write_element(tensor, i, values->second[static_cast<size_t>(i)]);
+        }
+        tensor.data = own.upload(machine.stream);
     });
     machine.ops.run(op, machine.stream);
+    size_t moved = 0;
+    Op::tensors([&](std::string_view, Tensor Op::*member, Role) {
+        DeviceGuarded& own = *memory[moved++];
+        own.download(machine.stream);
+        (op.*member).data = own.host.data();
+    });
     Values results;
     size_t index = 0;
     Op::tensors([&](std::string_view name, Tensor Op::*member, Role role) {
         const Tensor& tensor = op.*member;
         INFO(Op::kName << ": tensor " << name);
-        CHECK(memory[index++]->intact());
+        CHECK(memory[index++]->host.intact());
         if (role == Role::kScratch) return;
         std::vector<double>& values = results[std::string(name)];
         for (int64_t i = 0; i < tensor.elements(); ++i) values.push_back(read_element(tensor, i));
@@ -192,34 +253,36 @@ double term_size(const Op& op, Role role) {
     return 0.25 * std::sqrt(static_cast<double>(rows));
 }
 
-// `make(storage)` builds the op for a storage type. Compares every implementation that takes f32 or
-// bf16 with reference in f64, and its bits with those of other numbers of threads.
+// `make(storage)` builds the op for a storage type. Compares every implementation of the tested
+// device that takes f32 or bf16 with reference in f64, and its bits with those of other numbers of
+// threads.
 template <class Op, class Make>
 void check_op(const Make& make, const Values& inputs) {
+    const std::string base(Op::kName.substr(0, Op::kName.find('.')));
     Machine exact;
-    exact.ops.force(std::string(Op::kName.substr(0, Op::kName.find('.'))), "reference");
+    exact.ops.force(base, "reference");
+    const auto machines = tested_machines();
     for (DType storage : {DType::kF32, DType::kBf16}) {
         const Op op = make(storage);
         const Values same = rounded(op, inputs);
         const Values expected = run_op(exact, make(DType::kF64), same);
-        for (const std::string& name : exact.ops.implementations(Op::kName)) {
+        for (const std::string& name : machines[0]->ops.implementations(Op::kName)) {
             Values actual;
             bool applies = true;
-            for (int threads : {1, 2, 3}) {
-                Machine machine(threads);
-                machine.ops.force(std::string(Op::kName.substr(0, Op::kName.find('.'))), name);
+            for (const auto& machine : machines) {
+                machine->ops.force(base, name);
                 Values results;
                 try {
-                    results = run_op(machine, op, same);
+                    results = run_op(*machine, op, same);
                 } catch (const Error& error) {
                     REQUIRE(error.code() == ExitCode::kBadConfig);  // "does not apply"
                     applies = false;
                     break;
                 }
-                if (threads == 1) {
+                if (machine == machines[0]) {
                     actual = results;
                 } else {
-                    INFO(Op::kName << " by " << name << " with " << threads << " threads");
+                    INFO(Op::kName << " by " << name << " on " << machine->backend->description());
                     CHECK(results == actual);
                 }
             }

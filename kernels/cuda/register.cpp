@@ -1,0 +1,9 @@
+#include "kernels/cuda/register.hpp"
+
+namespace polytrain::cuda {
+
+void register_cuda_ops(OpTable& table, const DeviceInfo& device) {
+    register_rms_norm(table, device);
+}
+
+}  // namespace polytrain::cuda

@@ -1,0 +1,13 @@
+#pragma once
+// The CUDA kernels, f32 and bf16. Each adds itself to the table.
+
+#include "kernels/cuda/device_info.hpp"
+#include "ops/op_table.hpp"
+
+namespace polytrain::cuda {
+
+void register_cuda_ops(OpTable& table, const DeviceInfo& device);  // all of the below
+
+void register_rms_norm(OpTable& table, const DeviceInfo& device);
+
+}  // namespace polytrain::cuda
