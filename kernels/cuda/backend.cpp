@@ -6,6 +6,7 @@
 #include <memory>
 
 #include "kernels/cuda/check.hpp"
+#include "kernels/cuda/grouped_products.hpp"
 #include "kernels/cuda/register.hpp"
 #include "kernels/cuda/staging.hpp"
 #include "tensor/backend_library.hpp"
@@ -96,7 +97,9 @@ class CudaBackend final : public Backend {
         cuda_check(cudaStreamSynchronize(stream_of(stream)), "cudaStreamSynchronize");
     }
 
-    void register_ops(OpTable& table) override { register_cuda_ops(table, info_); }
+    void register_ops(OpTable& table) override {
+        register_cuda_ops(table, info_, products_, grouped_products_);
+    }
 
   private:
     static double mebibytes(size_t bytes) { return static_cast<double>(bytes) / 1048576.0; }
@@ -104,6 +107,8 @@ class CudaBackend final : public Backend {
     int index_;
     DeviceInfo info_;
     Staging staging_;
+    Products products_;
+    GroupedProducts grouped_products_;
 };
 
 }  // namespace

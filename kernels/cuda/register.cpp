@@ -2,7 +2,10 @@
 
 namespace polytrain::cuda {
 
-void register_cuda_ops(OpTable& table, const DeviceInfo& device) {
+void register_cuda_ops(OpTable& table, const DeviceInfo& device, Products& products,
+                       GroupedProducts& grouped) {
+    register_grouped_linear(table, grouped);
+    register_linear(table, products);
     register_rms_norm(table, device);
 }
 

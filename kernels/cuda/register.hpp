@@ -6,8 +6,15 @@
 
 namespace polytrain::cuda {
 
-void register_cuda_ops(OpTable& table, const DeviceInfo& device);  // all of the below
+class Products;
+class GroupedProducts;
 
+// All of the below; the products must outlive the table.
+void register_cuda_ops(OpTable& table, const DeviceInfo& device, Products& products,
+                       GroupedProducts& grouped);
+
+void register_grouped_linear(OpTable& table, GroupedProducts& products);
+void register_linear(OpTable& table, Products& products);
 void register_rms_norm(OpTable& table, const DeviceInfo& device);
 
 }  // namespace polytrain::cuda

@@ -5,6 +5,8 @@
 // offsets_0 = 0, offsets never fall, and offsets_G = R. Empty groups are ordinary. With expert
 // parallelism groups are ordered by the rank that the rows came from, then by expert: as they
 // arrive. Every group is computed as if it were alone, so its bits don't depend on the others.
+// `host_offsets`: the same numbers in host memory, for devices that launch a product a group; null:
+// these read them from offsets_G, and wait for them.
 
 #include "ops/op.hpp"
 
@@ -16,6 +18,7 @@ struct GroupedLinearForward {
     Tensor x_RI, w_EOI, y_RO;  // storage
     Tensor offsets_G;          // i64, [G + 1]
     Tensor scratch;
+    const int64_t* host_offsets = nullptr;
 
     void check() const;
     template <class F>
@@ -34,6 +37,7 @@ struct GroupedLinearBackwardInput {
     Tensor dy_RO, w_EOI, dx_RI;  // storage
     Tensor offsets_G;            // i64, [G + 1]
     Tensor scratch;
+    const int64_t* host_offsets = nullptr;
 
     void check() const;
     template <class F>
@@ -53,6 +57,7 @@ struct GroupedLinearBackwardWeight {
     Tensor dw_DOI;       // acc
     Tensor offsets_G;    // i64, [G + 1]
     Tensor scratch;
+    const int64_t* host_offsets = nullptr;
 
     void check() const;
     template <class F>
