@@ -13,6 +13,8 @@ class GroupedProducts;
 void register_cuda_ops(OpTable& table, const DeviceInfo& device, Products& products,
                        GroupedProducts& grouped);
 
+void register_attention(OpTable& table);
+void register_flash_attention(OpTable& table);
 void register_grouped_linear(OpTable& table, GroupedProducts& products);
 void register_linear(OpTable& table, Products& products);
 void register_rms_norm(OpTable& table, const DeviceInfo& device);

@@ -48,9 +48,10 @@ Values backward_inputs(const Sizes& s, Random& random) {
 TEST_CASE("attention: every implementation against reference, odd sizes, grouped heads") {
     Random random("attention");
     // Lengths around the tiles of 32 queries and 64 keys, widths around the vectors.
-    const Sizes sizes[] = {{0, 4, 2, 1, 4},   {1, 1, 1, 1, 2},   {2, 3, 2, 2, 6},
-                           {1, 31, 1, 1, 8},  {2, 33, 4, 2, 16}, {1, 64, 2, 1, 18},
-                           {1, 65, 3, 1, 30}, {1, 130, 2, 2, 34}};
+    const Sizes sizes[] = {{0, 4, 2, 1, 4},    {1, 1, 1, 1, 2},    {2, 3, 2, 2, 6},
+                           {1, 31, 1, 1, 8},   {2, 33, 4, 2, 16},  {1, 64, 2, 1, 18},
+                           {1, 65, 3, 1, 30},  {1, 130, 2, 2, 34}, {2, 70, 4, 2, 32},
+                           {1, 150, 2, 1, 64}, {1, 66, 1, 1, 128}};
     for (const Sizes& s : sizes) {
         const Values inputs = backward_inputs(s, random);
         check_op<AttentionForward>([&](DType t) { return forward_op(s, t); }, inputs);
