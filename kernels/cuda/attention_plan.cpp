@@ -15,6 +15,8 @@ constexpr int64_t kScratchUnit = 256;
 
 constexpr auto kNoHandleAttribute = static_cast<cudnnBackendAttributeName_t>(0);
 
+// cuDNN 9.19 has no such note on the atomic kernels either: what keeps those away is the graph
+// (attention_backward_graph) and, on sm_100, the configuration below.
 bool is_deterministic(const CudnnDescriptor& engine) {
     const auto notes =
         engine.get_all<cudnnBackendNumericalNote_t>(CUDNN_ATTR_ENGINE_NUMERICAL_NOTE);
@@ -35,9 +37,9 @@ std::vector<CudnnDescriptor> heuristic_configs(const CudnnDescriptor& operations
 }
 
 // The backward kernels of sm_100 are deterministic in one configuration, which the heuristics don't
-// suggest (they fall back to sm_80's kernel): dk and dv in a first kernel, dq in a second. NVIDIA's
-// cudnn-frontend asks for it by these numbers from cuDNN 9.18 on. Nothing where there is no such
-// engine.
+// suggest (they fall back to sm_80's kernel): dk and dv in a first kernel, dq in a second, neither
+// with atomic sums. NVIDIA's cudnn-frontend asks for it by these numbers from cuDNN 9.18 to 9.22.
+// Nothing where there is no such engine.
 std::optional<CudnnDescriptor> blackwell_backward_config(const CudnnDescriptor& operations,
                                                          const CudnnTarget& target) {
     constexpr int64_t kEngine = 5;
