@@ -15,8 +15,8 @@ endif()
 
 if(POLYTRAIN_HAS_CUDNN)
     add_library(polytrain_cudnn STATIC
-        kernels/cuda/attention_cudnn.cpp kernels/cuda/attention_graph.cpp
-        kernels/cuda/attention_plan.cpp kernels/cuda/cudnn_context.cpp kernels/cuda/cudnn_graph.cpp)
+        kernels/cuda/attention_cudnn.cpp kernels/cuda/attention_cudnn_graph.cpp
+        kernels/cuda/attention_cudnn_plan.cpp kernels/cuda/cudnn_context.cpp kernels/cuda/cudnn_graph.cpp)
     set_target_properties(polytrain_cudnn PROPERTIES POSITION_INDEPENDENT_CODE ON)
     target_include_directories(polytrain_cudnn PUBLIC ${PROJECT_SOURCE_DIR})
     target_include_directories(polytrain_cudnn SYSTEM PUBLIC

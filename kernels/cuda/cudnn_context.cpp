@@ -80,7 +80,7 @@ const AttentionCalls* CudnnContext::attention(const AttentionShape& whole) {
 
 cudnnHandle_t CudnnContext::handle_on(void* stream) {
     PT_CHECK(handle_ != nullptr, "cuDNN is asked to execute without a device");
-    check_cudnn(cudnnSetStream(handle_, static_cast<cudaStream_t>(stream)), "cudnnSetStream");
+    cudnn_check(cudnnSetStream(handle_, static_cast<cudaStream_t>(stream)), "cudnnSetStream");
     return handle_;
 }
 

@@ -5,7 +5,7 @@
 #include <optional>
 #include <string>
 
-#include "kernels/cuda/attention_plan.hpp"
+#include "kernels/cuda/attention_cudnn_plan.hpp"
 
 namespace polytrain::cuda {
 

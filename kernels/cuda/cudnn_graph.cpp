@@ -13,7 +13,7 @@ std::string cudnn_reason(cudnnStatus_t status) {
                        message[0] != 0 ? message.data() : "no further message");
 }
 
-void check_cudnn(cudnnStatus_t status, std::string_view call) {
+void cudnn_check(cudnnStatus_t status, std::string_view call) {
     if (status == CUDNN_STATUS_SUCCESS) return;
     fail(ExitCode::kInternal, "cuDNN: {} failed with {}", call, cudnn_reason(status));
 }
@@ -21,7 +21,7 @@ void check_cudnn(cudnnStatus_t status, std::string_view call) {
 CudnnDescriptor::CudnnDescriptor(cudnnBackendDescriptorType_t type) {
     const cudnnStatus_t status = cudnnBackendCreateDescriptor(type, &raw_);
     if (status != CUDNN_STATUS_SUCCESS)
-        check_cudnn(status,
+        cudnn_check(status,
                     fmt::format("cudnnBackendCreateDescriptor(type {})", static_cast<int>(type)));
 }
 
@@ -38,7 +38,7 @@ CudnnDescriptor& CudnnDescriptor::operator=(CudnnDescriptor&& other) noexcept {
 }
 
 void CudnnDescriptor::finalize() {
-    check_cudnn(try_finalize(), "cudnnBackendFinalize");
+    cudnn_check(try_finalize(), "cudnnBackendFinalize");
 }
 
 std::vector<CudnnDescriptor> CudnnDescriptor::get_descriptors(
@@ -56,7 +56,7 @@ void CudnnDescriptor::set_raw(cudnnBackendAttributeName_t name, cudnnBackendAttr
                               int64_t count, const void* values) {
     const cudnnStatus_t status = cudnnBackendSetAttribute(raw_, name, type, count, values);
     if (status != CUDNN_STATUS_SUCCESS)
-        check_cudnn(status,
+        cudnn_check(status,
                     fmt::format("cudnnBackendSetAttribute(attribute {})", static_cast<int>(name)));
 }
 
@@ -66,7 +66,7 @@ int64_t CudnnDescriptor::get_raw(cudnnBackendAttributeName_t name, cudnnBackendA
     const cudnnStatus_t status = cudnnBackendGetAttribute(
         raw_, name, type, static_cast<int64_t>(count), &got, count == 0 ? nullptr : values);
     if (status != CUDNN_STATUS_SUCCESS)
-        check_cudnn(status,
+        cudnn_check(status,
                     fmt::format("cudnnBackendGetAttribute(attribute {})", static_cast<int>(name)));
     return got;
 }

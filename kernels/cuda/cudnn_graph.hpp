@@ -14,7 +14,7 @@
 namespace polytrain::cuda {
 
 // A status other than success throws exit 70 with the call, the status and cuDNN's last message.
-void check_cudnn(cudnnStatus_t status, std::string_view call);
+void cudnn_check(cudnnStatus_t status, std::string_view call);
 // "NOT_SUPPORTED ...: what cuDNN said last".
 std::string cudnn_reason(cudnnStatus_t status);
 

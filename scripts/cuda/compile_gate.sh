@@ -44,10 +44,14 @@ for header in "$root"/kernels/common/activations/*.hpp; do
     [ "$(basename "$header")" = list.hpp ] || echo "#include \"$header\""
 done > "$out/generated/activation_headers.inc"
 
-includes=(-I"$root" -I"$root/src" -I"$out/generated")
+includes=(-I"$root" -I"$root/src" -I"$out/generated" -DOMPI_SKIP_MPICXX)
+if command -v mpicc > /dev/null; then
+    for include in $(mpicc --showme:incdirs 2> /dev/null); do includes+=(-isystem "$include"); done
+fi
 # What the host code of a .cu file is compiled with; pedantry is for files that nvcc doesn't rewrite.
 host_flags=-fPIC,-Wall,-Werror
-nvcc_flags=(-std=c++20 -O3 --expt-relaxed-constexpr -Werror all-warnings
+# Under nvcc fmt 9 does without constexpr unless it is told to have it, and then its formats fail.
+nvcc_flags=(-std=c++20 -O3 --expt-relaxed-constexpr -DFMT_USE_CONSTEXPR=1 -Werror all-warnings
             -Xptxas "-v${spill_flags:+,$spill_flags}" -Xcompiler "$host_flags"
             -gencode arch=compute_80,code=sm_80 -gencode arch=compute_90a,code=sm_90a
             -gencode arch=compute_100,code=sm_100)
@@ -63,7 +67,7 @@ compile_kernels() { # FILE.cu
     if ! "$nvcc" "${nvcc_flags[@]}" "${includes[@]}" --keep --keep-dir "$keep" -c "$1" \
         -o "$out/$name.o" > "$keep/log" 2>&1; then
         echo "$1: nvcc fails:" >&2
-        grep -v '^ptxas info' "$keep/log" | sed 's/^/    /' >&2
+        grep -vE '^ptxas info|^    0 bytes stack' "$keep/log" | sed 's/^/    /' >&2
         return 1
     fi
     # ptxas names the architecture with each kernel.

@@ -11,6 +11,15 @@
 namespace polytrain::budget {
 namespace {
 
+// "scale<float>" of "void polytrain::cuda::(anonymous namespace)::scale<float>(float const*)".
+std::string short_name(const std::string& symbol) {
+    std::string name = demangled(symbol);
+    for (const std::string_view part : {"void ", "polytrain::cuda::", "(anonymous namespace)::"})
+        for (size_t at = name.find(part); at != name.npos; at = name.find(part))
+            name.erase(at, part.size());
+    return name.substr(0, name.find('('));
+}
+
 int check(const std::filesystem::path& budget_file, const std::filesystem::path& folder) {
     const std::vector<Budget> budgets = read_budgets(budget_file);
     constexpr std::string_view kSuffix = ".ptxas.txt";
@@ -39,7 +48,7 @@ int check(const std::filesystem::path& budget_file, const std::filesystem::path&
             const double occupancy =
                 block > 0 ? occupancy_of(use, block, budget->dynamic_shared) : 0;
             fmt::print("| {} | {} | {} | {} | {:.0f} % | `{}` |\n", use.arch, use.registers, shared,
-                       block, 100 * occupancy, demangled(use.symbol));
+                       block, 100 * occupancy, short_name(use.symbol));
         }
     }
     std::fflush(stdout);

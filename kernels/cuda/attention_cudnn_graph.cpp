@@ -1,4 +1,4 @@
-#include "kernels/cuda/attention_graph.hpp"
+#include "kernels/cuda/attention_cudnn_graph.hpp"
 
 namespace polytrain::cuda {
 namespace {

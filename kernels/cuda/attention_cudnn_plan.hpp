@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "kernels/cuda/attention_graph.hpp"
+#include "kernels/cuda/attention_cudnn_graph.hpp"
 
 namespace polytrain::cuda {
 

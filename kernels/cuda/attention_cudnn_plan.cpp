@@ -1,4 +1,4 @@
-#include "kernels/cuda/attention_plan.hpp"
+#include "kernels/cuda/attention_cudnn_plan.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -168,7 +168,7 @@ void AttentionPlan::execute(cudnnHandle_t handle, const AttentionPointers& point
         .set_pointers(CUDNN_ATTR_VARIANT_PACK_DATA_POINTERS, data)
         .set_pointers(CUDNN_ATTR_VARIANT_PACK_WORKSPACE, {&scratch, 1});
     pack.finalize();
-    check_cudnn(cudnnBackendExecute(handle, plan_.raw(), pack.raw()), "cudnnBackendExecute");
+    cudnn_check(cudnnBackendExecute(handle, plan_.raw(), pack.raw()), "cudnnBackendExecute");
 }
 
 }  // namespace polytrain::cuda
