@@ -5,7 +5,8 @@ find_library(CUDNN_LIBRARY cudnn HINTS ${CUDAToolkit_LIBRARY_DIR})
 set(POLYTRAIN_HAS_CUDNN OFF)
 if(CUDAToolkit_FOUND AND CUDNN_INCLUDE_DIR AND CUDNN_LIBRARY)
     # Devices can be described, not only found, from 9.8 on.
-    file(STRINGS ${CUDNN_INCLUDE_DIR}/cudnn_version.h cudnn_version REGEX "define CUDNN_M(AJOR|INOR)")
+    file(STRINGS ${CUDNN_INCLUDE_DIR}/cudnn_version.h cudnn_version
+        REGEX "define CUDNN_M(AJOR|INOR)")
     string(REGEX REPLACE "[^0-9;]" "" cudnn_version "${cudnn_version}")
     string(REPLACE ";" "." cudnn_version "${cudnn_version}")
     if(cudnn_version VERSION_GREATER_EQUAL 9.8)
@@ -16,7 +17,8 @@ endif()
 if(POLYTRAIN_HAS_CUDNN)
     add_library(polytrain_cudnn STATIC
         kernels/cuda/attention_cudnn.cpp kernels/cuda/attention_cudnn_graph.cpp
-        kernels/cuda/attention_cudnn_plan.cpp kernels/cuda/cudnn_context.cpp kernels/cuda/cudnn_graph.cpp)
+        kernels/cuda/attention_cudnn_plan.cpp kernels/cuda/cudnn_context.cpp
+        kernels/cuda/cudnn_graph.cpp)
     set_target_properties(polytrain_cudnn PROPERTIES POSITION_INDEPENDENT_CODE ON)
     target_include_directories(polytrain_cudnn PUBLIC ${PROJECT_SOURCE_DIR})
     target_include_directories(polytrain_cudnn SYSTEM PUBLIC

@@ -4,7 +4,7 @@
 # what the polytrain program itself has.
 # Usage: compile_gate.sh [--check PROGRAM BUDGETS] [--program FILE]
 #                        [--kernels FOLDER] [--allow-spills] OUT
-#   OUT              gets NAME.ARCH.ptxas.txt and NAME.ptx for each kernel file, objects, the library
+#   OUT              gets NAME.ARCH.ptxas.txt and NAME.ptx of each kernel file, and the library
 #   --check          runs cuda_budget_check on OUT (tests/cuda_budget)
 #   --program        polytrain, or the archives it is made of (once for each): must have those names
 #   --kernels        only the .cu files of this folder, and no library
@@ -14,7 +14,8 @@
 set -euo pipefail
 export LC_ALL=C # tools' messages are read below
 root=$(cd "$(dirname "$0")/../.." && pwd)
-folder=$root/kernels/cuda check=() spill_flags=-warn-spills,-warn-lmem-usage,-Werror library=yes programs=()
+folder=$root/kernels/cuda library=yes check=() programs=()
+spill_flags=-warn-spills,-warn-lmem-usage,-Werror
 while [[ ${1:-} == --* ]]; do
     case $1 in
         --check) check=("$2" "$3"); shift 3 ;;
@@ -24,12 +25,14 @@ while [[ ${1:-} == --* ]]; do
         *) break ;;
     esac
 done
-if [ $# -ne 1 ] || [[ $1 == --* ]]; then sed -n '5,13s/^# \{0,1\}//p' "$0" >&2; exit 2; fi
+if [ $# -ne 1 ] || [[ $1 == --* ]]; then sed -n '5,14s/^# \{0,1\}//p' "$0" >&2; exit 2; fi
 mkdir -p "$1"
 out=$(cd "$1" && pwd)
 
+candidates=(nvcc "${CUDA_HOME:-/usr/local/cuda}/bin/nvcc" /usr/local/cuda/bin/nvcc)
+[ -z "${POLYTRAIN_NVCC:-}" ] || candidates=("$POLYTRAIN_NVCC")
 nvcc=
-for candidate in ${POLYTRAIN_NVCC:-nvcc "${CUDA_HOME:-/usr/local/cuda}/bin/nvcc" /usr/local/cuda/bin/nvcc}; do
+for candidate in "${candidates[@]}"; do
     if command -v "$candidate" > /dev/null; then nvcc=$(command -v "$candidate"); break; fi
 done
 if [ -z "$nvcc" ]; then
@@ -73,7 +76,10 @@ compile_kernels() { # FILE.cu
     # ptxas names the architecture with each kernel.
     rm -f "$out/$name".sm_*.ptxas.txt
     awk -v prefix="$out/$name." '
-        /Compiling entry function/ { n = split($0, part, "\047"); file = prefix part[n - 1] ".ptxas.txt" }
+        /Compiling entry function/ {
+            n = split($0, part, "\047")
+            file = prefix part[n - 1] ".ptxas.txt"
+        }
         / bytes gmem/ { file = ""; next }
         file != "" { print > file }' "$keep/log"
     # Our kernels are portable code: one PTX shows what is loaded at once on all architectures.
@@ -114,14 +120,15 @@ if [ $library = yes ]; then
     lib=$cuda/lib64
     [ -d "$lib" ] || lib=$cuda/lib
     # Names that the library leaves to the program that opens it: of the program's own namespace.
-    if ! "${CXX:-g++}" -shared -o "$out/libpolytrain_cuda.so" "$out"/*.o -L"$lib" -lcublasLt -lcublas \
-        -lcudnn -lnccl -lcudart_static -lfmt -ldl -lrt -lpthread \
+    if ! "${CXX:-g++}" -shared -o "$out/libpolytrain_cuda.so" "$out"/*.o -L"$lib" -lcublasLt \
+        -lcublas -lcudnn -lnccl -lcudart_static -lfmt -ldl -lrt -lpthread \
         -Wl,--no-undefined -Wl,--warn-unresolved-symbols > "$out/link.txt" 2>&1; then
         cat "$out/link.txt" >&2
         exit 1
     fi
-    sed -n "s/.*undefined reference to \`\(.*\)'\$/\1/p" "$out/link.txt" | sort -u > "$out/undefined.txt"
-    if grep -vE '^((vtable|typeinfo|typeinfo name|VTT|guard variable) for )?polytrain::' "$out/undefined.txt"; then
+    sed -n "s/.*undefined reference to \`\(.*\)'\$/\1/p" "$out/link.txt" |
+        sort -u > "$out/undefined.txt"
+    if grep -vE '^((vtable|typeinfo|typeinfo name|VTT) for )?polytrain::' "$out/undefined.txt"; then
         echo "compile_gate.sh: the names above are in no library and not PolyTrain's" >&2
         exit 1
     fi

@@ -1,5 +1,5 @@
-# What nvcc makes of the kernels, against kernels/cuda/budgets.json: cuda_budget tests the check itself,
-# cuda_gate compiles the CUDA backend and checks all of its kernels.
+# What nvcc makes of the kernels, against kernels/cuda/budgets.json: cuda_budget tests the check
+# itself, cuda_gate compiles the CUDA backend and checks all of its kernels.
 if(NOT CUDAToolkit_FOUND)
     foreach(test cuda_budget cuda_gate)
         add_test(NAME ${test} COMMAND ${CMAKE_COMMAND} -E echo "SKIPPED: no CUDA toolkit")
