@@ -16,7 +16,7 @@ struct AttentionShape {
     int64_t batch = 0, time = 0, heads = 0, kv_heads = 0, head_width = 0;
     int64_t row_heads = 0, row_kv_heads = 0;
     bool backward = false;
-    auto operator<=>(const AttentionShape&) const = default;
+    auto operator<=>(const AttentionShape&) const = default;  // NOLINT(modernize-use-nullptr)
 
     int64_t packed() const { return (row_heads + 2 * row_kv_heads) * head_width; }
     int64_t width() const { return row_heads * head_width; }

@@ -51,7 +51,7 @@ includes=(-I"$root" -I"$root/src" -I"$out/generated" -DOMPI_SKIP_MPICXX)
 if command -v mpicc > /dev/null; then
     for include in $(mpicc --showme:incdirs 2> /dev/null); do includes+=(-isystem "$include"); done
 fi
-# What the host code of a .cu file is compiled with; pedantry is for files that nvcc doesn't rewrite.
+# For the host code of .cu files; pedantry is for files that nvcc doesn't rewrite.
 host_flags=-fPIC,-Wall,-Werror
 # Under nvcc fmt 9 does without constexpr unless it is told to have it, and then its formats fail.
 nvcc_flags=(-std=c++20 -O3 --expt-relaxed-constexpr -DFMT_USE_CONSTEXPR=1 -Werror all-warnings

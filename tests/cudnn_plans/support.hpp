@@ -26,7 +26,7 @@ inline const DeviceModel& device_model(const std::string& arch) {
 
 struct Sizes {
     int64_t batch = 0, time = 0, heads = 0, kv_heads = 0, head_width = 0;
-    auto operator<=>(const Sizes&) const = default;
+    auto operator<=>(const Sizes&) const = default;  // NOLINT(modernize-use-nullptr)
 };
 
 inline cuda::AttentionShape shape_of(const Sizes& s, bool backward) {
