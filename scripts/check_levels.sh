@@ -9,7 +9,7 @@ cd "$root"
 find src kernels -type f \( -name '*.hpp' -o -name '*.cpp' -o -name '*.cu' -o -name '*.cuh' \) |
     LC_ALL=C sort | xargs awk '
 BEGIN {
-    split("core 10 tensor 20 ops 30 comm 35 kernels 35 nn 40 data 40 model 50 optim 50 " \
+    split("core 10 tensor 20 ops 30 comm 33 kernels 35 nn 40 data 40 model 50 optim 50 " \
           "checkpoint 60 eval 60 generate 60 analysis 60 config 60 train 70 report 70 app 80", t, " ")
     for (i = 1; i in t; i += 2) level[t[i]] = t[i + 1]
 }

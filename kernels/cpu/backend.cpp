@@ -5,6 +5,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "comm/communicator.hpp"
 #include "core/thread_pool.hpp"
 #include "kernels/cpu/register.hpp"
 #include "kernels/reference/register.hpp"
@@ -50,6 +51,11 @@ class CpuBackend final : public Backend {
     void register_ops(OpTable& table) override {
         register_cpu_ops(table, pool_);
         register_reference_ops(table);
+    }
+
+    std::unique_ptr<Communicator> make_communicator(Communicator&, const DeviceGroup&,
+                                                    StreamHandle) override {
+        return nullptr;
     }
 
   private:

@@ -5,6 +5,7 @@
 #include <cstring>
 #include <memory>
 
+#include "comm/nccl/nccl_communicator.hpp"
 #include "kernels/cuda/check.hpp"
 #include "kernels/cuda/grouped_products.hpp"
 #include "kernels/cuda/register.hpp"
@@ -99,6 +100,11 @@ class CudaBackend final : public Backend {
 
     void register_ops(OpTable& table) override {
         register_cuda_ops(table, info_, products_, grouped_products_);
+    }
+
+    std::unique_ptr<Communicator> make_communicator(Communicator& host, const DeviceGroup& group,
+                                                    StreamHandle stream) override {
+        return make_nccl_communicator(host, group, stream);
     }
 
   private:

@@ -21,8 +21,7 @@ struct Arguments {
 };
 
 void run_rank(const Arguments& arguments, World& world, const StopSignals& signals) {
-    const RunConfig config =
-        load_config(arguments.config, arguments.overrides, activation_catalog());
+    RunConfig config = load_config(arguments.config, arguments.overrides, activation_catalog());
     TrainOptions options;
     options.signals = &signals;
     options.world = &world;
@@ -30,10 +29,12 @@ void run_rank(const Arguments& arguments, World& world, const StopSignals& signa
     options.run_folder = arguments.out.empty() ? std::filesystem::path("runs") /
                                                      std::filesystem::path(arguments.config).stem()
                                                : std::filesystem::path(arguments.out);
-    log::info("device cpu, {}{} threads; run folder {}",
-              world.size() > 1 ? fmt::format("{} ranks of ", world.size()) : "",
-              thread_count(config.threads, world.local_size()), options.run_folder.string());
-    const auto runtime = make_runtime(config, world.local_size());
+    const auto runtime = make_runtime(config, world.local_rank(), world.local_size());
+    if (config.precision == "auto")
+        config.precision = runtime->backend->device().type == DeviceType::kCuda ? "bf16" : "f32";
+    log::info("{}{}; run folder {}",
+              world.size() > 1 ? fmt::format("{} ranks of: ", world.size()) : "",
+              runtime->backend->description(), options.run_folder.string());
     const TrainResult result = train(config, options, *runtime->backend, runtime->ops);
     if (world.rank() == 0)
         print(fmt::format("{}: step {}, {} tokens\n", result.run_folder.string(), result.step,

@@ -10,6 +10,7 @@
 #include "kernels/cpu/backend.hpp"
 #include "kernels/reference/register.hpp"
 #include "ops/linear.hpp"
+#include "tensor/backend_library.hpp"
 
 namespace polytrain {
 namespace {
@@ -22,6 +23,16 @@ void warn_of_slow_products(const OpTable& ops) {
         log::warn(
             "precision: bf16 products run by the reference kernels here, which are very slow: "
             "oneDNN has them on processors with AVX-512 alone. f32 is the faster choice");
+}
+
+std::unique_ptr<Backend> make_backend(const RunConfig& config, int local_rank, int local_ranks) {
+    if (config.device != "cpu") {
+        std::string why;
+        if (auto backend = open_cuda_backend(local_rank, why)) return backend;
+        if (config.device == "cuda") fail(ExitCode::kBadConfig, "device: \"cuda\": {}", why);
+        log::info("no CUDA device: {}; going on with the CPU", why);
+    }
+    return make_cpu_backend(thread_count(config.threads, local_ranks));
 }
 
 }  // namespace
@@ -44,9 +55,9 @@ int thread_count(int64_t wanted, int local_ranks) {
     return threads;
 }
 
-std::unique_ptr<Runtime> make_runtime(const RunConfig& config, int local_ranks) {
+std::unique_ptr<Runtime> make_runtime(const RunConfig& config, int local_rank, int local_ranks) {
     auto runtime = std::make_unique<Runtime>();
-    runtime->backend = make_cpu_backend(thread_count(config.threads, local_ranks));
+    runtime->backend = make_backend(config, local_rank, local_ranks);
     runtime->backend->register_ops(runtime->ops);
     for (const auto& [op, implementation] : config.ops_force)
         runtime->ops.force(op, implementation);

@@ -12,7 +12,9 @@ struct Runtime {
     std::unique_ptr<Backend> backend;
     OpTable ops;
 };
-std::unique_ptr<Runtime> make_runtime(const RunConfig& config, int local_ranks = 1);
+// `local_rank` of `local_ranks` is this rank's number on its machine. No such device: exit 78.
+std::unique_ptr<Runtime> make_runtime(const RunConfig& config, int local_rank = 0,
+                                      int local_ranks = 1);
 
 // `threads`, or where that is 0 OMP_NUM_THREADS, or the processors this process may use: its share
 // of them beside other ranks on this machine, unless the launcher bound it. An OMP_NUM_THREADS that

@@ -18,6 +18,8 @@ class LocalWorld final : public World {
     int local_size() const override { return 1; }
     void set_step(int64_t) override {}
     void set_timeout(double) override {}
+    int64_t step() const override { return 0; }
+    double timeout() const override { return 0; }
     void set_trace_folder(std::filesystem::path) override {}
     void abort(ExitCode) override {}
 

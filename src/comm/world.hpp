@@ -42,6 +42,8 @@ class World {
     // written as JSON into `trace_folder`/comm-trace-rank-N.json, where one is set.
     virtual void set_step(int64_t step) = 0;
     virtual void set_timeout(double seconds) = 0;
+    virtual int64_t step() const = 0;
+    virtual double timeout() const = 0;
     virtual void set_trace_folder(std::filesystem::path trace_folder) = 0;
 
     // Ends the whole job with this code: all other ranks are killed. Does not return where there

@@ -124,13 +124,13 @@ ConfigKey config_table(const ActivationCatalog& catalog) {
                   .range = at_least(0)}),
             bind(run, &RunConfig::device,
                  {.name = "device",
-                  .doc = "Where tensors live; auto takes the best there is.",
-                  .choices = {"auto", "cpu"},
-                  .later_choices = {"cuda"}}),
+                  .doc = "Where tensors live; auto is cuda where there is a device (of several, that "
+                         "of the rank's number on its machine), else the CPU.",
+                  .choices = {"auto", "cpu", "cuda"}}),
             bind(run, &RunConfig::precision,
                  {.name = "precision",
-                  .doc = "Number type of weights and activations; auto is f32 on the CPU. With "
-                         "bf16 arithmetic, gradients and the weights that are updated and saved "
+                  .doc = "Number type of weights and activations; auto is f32 on the CPU, bf16 on "
+                         "CUDA. With bf16, arithmetic, gradients and the weights that are updated and saved "
                          "stay f32.",
                   .choices = {"auto", "f32", "bf16"}}),
             bind(run, &RunConfig::threads,

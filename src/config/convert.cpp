@@ -95,10 +95,6 @@ Converted convert_text(const ConfigKey& key, const LocatedJson& found) {
     };
     const auto* text = std::get_if<std::string>(&found.value);
     if (text == nullptr) return {{}, wrong_type(key.type, found)};
-    if (has(key.later_choices, *text))
-        return {{},
-                fmt::format("{} is not in this version of PolyTrain; there is {}",
-                            json_quoted(*text), quoted_list(key.choices))};
     if (!key.choices.empty() && !has(key.choices, *text))
         return {{},
                 fmt::format("{} is none of {}{}", json_quoted(*text), quoted_list(key.choices),

@@ -70,8 +70,6 @@ std::string explain(const ConfigKey& table, const std::string& path) {
     if (const std::string allowed = key.allowed_text(); !allowed.empty())
         text += fmt::format("  allowed: {}\n", allowed);
     if (!key.unit.empty()) text += fmt::format("  unit: {}\n", key.unit);
-    if (!key.later_choices.empty())
-        text += fmt::format("  not in this version: {}\n", quoted_list(key.later_choices));
     if (!key.keys.empty()) text += "\n" + explain_keys(key);
     return text;
 }

@@ -64,7 +64,6 @@ struct ConfigKey {
     std::string unit = {};
     Range range = {};
     std::vector<std::string> choices = {};
-    std::vector<std::string> later_choices = {};  // the design has them, this version has not
     bool required = false;
     std::optional<KeyValue> default_value = {};  // as the default-constructed struct has it
     std::vector<ConfigKey> keys = {};

@@ -73,10 +73,9 @@ Pending ExpertExchange::to_tokens(const Pass& pass, const Routes& routes, const 
 Pending ExpertExchange::move(const Pass& pass, const std::vector<int64_t>& from_rows,
                              const Tensor& from, const std::vector<int64_t>& to_rows,
                              const Tensor& to, const char* what) const {
-    pass.stream.synchronize();
     const auto row_bytes = width_ * static_cast<int64_t>(size_of(from.dtype));
-    return pass.grid->experts().all_to_all(from.data, times(from_rows, row_bytes), to.data,
-                                           times(to_rows, row_bytes), name_ + what);
+    return pass.groups->experts().all_to_all(from.data, times(from_rows, row_bytes), to.data,
+                                             times(to_rows, row_bytes), name_ + what);
 }
 
 }  // namespace polytrain

@@ -184,8 +184,7 @@ void Experts::add_group_sums(const Pass& pass) const {
         for (int place = 0; place <= places; ++place)
             offsets.push_back(static_cast<int64_t>(sums.bytes()) * place / places);
         const Tensor own = pass[own_sums_EP_];
-        pass.stream.synchronize();
-        pass.grid->experts()
+        pass.groups->experts()
             .all_to_all(sums.data, offsets, own.data, offsets, name_ + " coefficient sums")
             .wait();
         sums = own;

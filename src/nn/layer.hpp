@@ -5,7 +5,7 @@
 
 #include <algorithm>
 
-#include "comm/grid.hpp"
+#include "comm/tensor_groups.hpp"
 #include "nn/parameter.hpp"
 #include "ops/op_table.hpp"
 
@@ -74,8 +74,9 @@ struct Pass {
     // Decoding: how many of the planned rows are in use, 0 for all, and how many tokens the caches
     // of keys and values hold already.
     int64_t rows = 0, position = 0;
-    // Absent: one rank.
+    // Absent: one rank. The groups are the grid's for tensors.
     const Grid* grid = nullptr;
+    const TensorGroups* groups = nullptr;
     // Scored over routed tokens of the whole step: what auxiliary losses are seeded with, so that
     // the division by the scored tokens leaves one by the routed.
     double auxiliary_seed = 1;

@@ -103,10 +103,7 @@ std::vector<double> AdamWOptimizer::squares(const Pass& pass, const F& shard) co
         }
         begin += chunk_count(*parameter);
     }
-    if (layout_.ranks > 1) {
-        pass.stream.synchronize();
-        pass.grid->all().all_reduce(chunks, Reduce::kSum, "squares").wait();
-    }
+    if (layout_.ranks > 1) pass.groups->all().all_reduce(chunks, Reduce::kSum, "squares").wait();
     std::vector<double> squares;
     begin = 0;
     for (const Parameter* parameter : parameters_) {

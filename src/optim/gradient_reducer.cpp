@@ -137,7 +137,7 @@ void GradientReducer::end_step(const Pass& pass) {
 }
 
 Communicator& GradientReducer::group(const Pass& pass, const Parcel& parcel) const {
-    return parcel.is_experts ? pass.grid->replicas() : pass.grid->all();
+    return parcel.is_experts ? pass.groups->replicas() : pass.groups->all();
 }
 
 void GradientReducer::reduce(const Pass& pass, size_t bucket) {
@@ -170,7 +170,6 @@ void GradientReducer::send(const Pass& pass, const Parcel& parcel) {
             pass.stream.copy(view_at(sent, at, shard.elements(), from.dtype), from);
             at += static_cast<int64_t>(from.bytes());
         });
-    pass.stream.synchronize();
     std::vector<int64_t> arrive;
     for (int rank = 0; rank <= parcel.ranks; ++rank) arrive.push_back(rank * parcel.own_bytes());
     slot.parcel = &parcel;
@@ -270,7 +269,6 @@ void GradientReducer::share(const Pass& pass, Of of, const char* label) {
                                  from);
                 at += static_cast<int64_t>(from.bytes());
             });
-            pass.stream.synchronize();
             slot.parcel = &parcel;
             slot.pending = group(pass, parcel)
                                .all_gather(pass[slot.received].data, offsets,

@@ -10,7 +10,9 @@
 
 namespace polytrain {
 
+class Communicator;
 class OpTable;
+struct DeviceGroup;
 
 enum class CopyKind : uint8_t { kHostToDevice, kDeviceToHost, kDeviceToDevice };
 
@@ -45,6 +47,12 @@ class Backend {
 
     // Adds this device's implementations to the table, first choice first.
     virtual void register_ops(OpTable& table) = 0;
+
+    // A communicator of the ranks of `host` for this device's memory (comm/tensor_groups.hpp). All
+    // of them call it. Null: the memory is the host's, and `host` will do.
+    virtual std::unique_ptr<Communicator> make_communicator(Communicator& host,
+                                                            const DeviceGroup& group,
+                                                            StreamHandle stream) = 0;
 };
 
 // Owns device memory.

@@ -145,6 +145,7 @@ TrainingSession::TrainingSession(const RunConfig& config, Backend& backend, cons
       plan_(plan_training(config, ops, grid_.layout())),
       arena_(backend, plan_.memory),
       stream_(backend),
+      groups_(backend, stream_, grid_),
       snapshot_(host_memory(snapshot_bytes(plan_), plan_.memory)),
       statistics_(*plan_.model, plan_.layout) {
     plan_.model->prepare(pass());

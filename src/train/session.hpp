@@ -98,7 +98,7 @@ class TrainingSession {
     Tensor own_gradient(const Parameter& parameter) const {
         return plan_.reducer->own_sum(pass(), parameter);
     }
-    Pass pass() const { return {ops_, arena_, stream_, 0, 0, &grid_, auxiliary_seed_}; }
+    Pass pass() const { return {ops_, arena_, stream_, 0, 0, &grid_, &groups_, auxiliary_seed_}; }
 
   private:
     int64_t scored() const;
@@ -113,6 +113,7 @@ class TrainingSession {
     TrainingPlan plan_;
     Arena arena_;
     Stream stream_;
+    TensorGroups groups_;
     std::unique_ptr<std::byte[]> snapshot_;
     StepStatistics statistics_;
     double auxiliary_seed_ = 1, step_norm_ = 0;

@@ -164,13 +164,14 @@ TEST_CASE("program: threads come from the config, else from OMP_NUM_THREADS") {
     REQUIRE(project.prepare().exit_code == 0);
     const auto threads_line = [&](const std::string& environment, const std::string& arguments) {
         const TempFolder out;
-        const ProgramResult result = run_program(
-            "train " + quoted(project.config) + " --out " + quoted(out / "run") + " " + arguments,
-            environment);
+        const ProgramResult result =
+            run_program("train " + quoted(project.config) + " --set device=cpu --out " +
+                            quoted(out / "run") + " " + arguments,
+                        environment);
         return result.exit_code == 0 ? result.err.substr(0, result.err.find(';')) : result.err;
     };
-    CHECK(threads_line("OMP_NUM_THREADS=3", "") == "device cpu, 3 threads");
-    CHECK(threads_line("OMP_NUM_THREADS=3", "--set threads=1") == "device cpu, 1 threads");
+    CHECK(threads_line("OMP_NUM_THREADS=3", "") == "CPU, 3 threads");
+    CHECK(threads_line("OMP_NUM_THREADS=3", "--set threads=1") == "CPU, 1 thread");
     CHECK_THAT(threads_line("OMP_NUM_THREADS=many", ""), ContainsSubstring("OMP_NUM_THREADS"));
 }
 
@@ -209,7 +210,7 @@ TEST_CASE("program: config mistakes exit 78 with the path, the place and the rig
          {":1:43", "model.feed_forward.activation", "polynorm"}},
         {"{\"seed\": 1,\n \"train\": {\"steps\" 10}}", {":2:"}},
         {"{\"extends\": \"nowhere.json\"}", {":1:13", "nowhere.json"}},
-        {"{\"device\": \"cuda\"}", {":1:12", "device", "cuda"}},
+        {"{\"device\": \"gpu\"}", {":1:12", "device", "\"cuda\""}},
     };
     for (const Mistake& mistake : mistakes) {
         INFO(mistake.config);

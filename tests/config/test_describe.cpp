@@ -96,7 +96,7 @@ TEST_CASE("what is emitted is valid by the schema, and mistakes are not") {
     CHECK(breaks("/model/heads", 0));
     CHECK(breaks("/model/moe/experts", -1));
     CHECK(breaks("/parallel/sharding", 3));
-    CHECK(breaks("/device", "cuda"));
+    CHECK(breaks("/device", "gpu"));
     CHECK(breaks("/optimizer/beta1", 1.0));
     CHECK(breaks("/data/train/0/weight", 0.0));
     CHECK(breaks("/data/train/0", Json::object()));
@@ -118,9 +118,9 @@ TEST_CASE("explain tells type, default, range, unit and meaning") {
           "  unit: sequences\n");
     CHECK(explain_key("device", small_catalog()) ==
           "device: text, default \"auto\"\n"
-          "  Where tensors live; auto takes the best there is.\n"
-          "  allowed: \"auto\", \"cpu\"\n"
-          "  not in this version: \"cuda\"\n");
+          "  Where tensors live; auto is cuda where there is a device (of several, that of the "
+          "rank's number on its machine), else the CPU.\n"
+          "  allowed: \"auto\", \"cpu\", \"cuda\"\n");
     CHECK_THAT(explain_key("parallel.sharding", small_catalog()), Contains("allowed: 0 to 2\n"));
     CHECK_THAT(
         explain_key("optimizer.schedule", small_catalog()),

@@ -212,12 +212,6 @@ TEST_CASE("a value that is none of the choices gets the nearest") {
           "\"linear\", \"constant\", \"wsd\"");
 }
 
-TEST_CASE("what this version has not is refused by name, never ignored") {
-    CHECK_THAT(line_failure("\"device\": \"cuda\""),
-               Catch::Matchers::StartsWith("run.json:3:11: device: \"cuda\" is not in this version "
-                                           "of PolyTrain"));
-}
-
 TEST_CASE("what makes no sense for experts and ranks is refused") {
     struct Case {
         const char* line;

@@ -5,6 +5,7 @@
 #include <cstring>
 #include <map>
 #include <mutex>
+#include <thread>
 
 #include "cuda_emulator/annotations.hpp"
 #include "cuda_emulator/execution.hpp"
@@ -20,6 +21,8 @@ namespace {
 constexpr int kDevices = 4, kMultiprocessors = 4;
 
 std::recursive_mutex mutex;
+// The thread that the device's work is done in: a query by another does none.
+const std::thread::id main_thread = std::this_thread::get_id();
 int device = 0;
 std::map<const void*, size_t> allowed_shared;  // by kernel
 std::map<void*, size_t> pinned;
@@ -56,6 +59,12 @@ bool limits_hold(dim3 grid, dim3 block, size_t dynamic_bytes, const void* kernel
 }  // namespace
 
 namespace polytrain::emulator {
+
+void give_way() {
+    mutex.unlock();
+    std::this_thread::yield();
+    mutex.lock();
+}
 
 cudaError_t launch(const void* kernel, dim3 grid, dim3 block, size_t dynamic_bytes,
                    cudaStream_t stream, std::function<void()> body) {
@@ -243,7 +252,7 @@ cudaError_t cudaStreamSynchronize(cudaStream_t stream) {
 cudaError_t cudaStreamQuery(cudaStream_t stream) {
     const std::lock_guard lock(mutex);
     StreamQueue& queue = streams().checked(stream);
-    streams().step();
+    if (std::this_thread::get_id() == main_thread) streams().step();
     if (!queue.empty()) return cudaErrorNotReady;
     queue.order.acquire();
     return cudaSuccess;
@@ -280,7 +289,7 @@ cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream) {
 cudaError_t cudaEventQuery(cudaEvent_t event) {
     const std::lock_guard lock(mutex);
     Event& own = event_of(event);
-    streams().step();
+    if (std::this_thread::get_id() == main_thread) streams().step();
     if (own.done < own.recorded) return cudaErrorNotReady;
     own.order.acquire();
     return cudaSuccess;

@@ -1,7 +1,5 @@
 #include "cuda_emulator/streams.hpp"
 
-#include <sched.h>
-
 #include <algorithm>
 
 #include "cuda_emulator/memory.hpp"
@@ -103,7 +101,7 @@ bool Streams::step() {
 void Streams::drain(const std::function<bool()>& finished) {
     // Work of other processes may be what a stream waits for.
     while (!finished())
-        if (!step()) ::sched_yield();
+        if (!step()) give_way();
 }
 void Streams::drain_all() {
     drain([&] {

@@ -64,4 +64,7 @@ class Streams {
 };
 Streams& streams();
 
+// Lets other threads of the host call the emulator for a moment.
+void give_way();
+
 }  // namespace polytrain::emulator

@@ -52,6 +52,8 @@ class Engine {
     int local_rank() const { return local_rank_; }
     int local_size() const { return local_size_; }
     void set_step(int64_t step) { step_ = step; }
+    int64_t step() const { return step_; }
+    double timeout() const { return timeout_; }
     void set_timeout(double seconds) { timeout_ = seconds; }
     void set_trace_folder(std::filesystem::path folder);
 

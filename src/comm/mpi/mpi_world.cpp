@@ -38,6 +38,8 @@ class MpiWorld final : public World {
     int local_size() const override { return engine_.local_size(); }
     void set_step(int64_t step) override { engine_.set_step(step); }
     void set_timeout(double seconds) override { engine_.set_timeout(seconds); }
+    int64_t step() const override { return engine_.step(); }
+    double timeout() const override { return engine_.timeout(); }
     void set_trace_folder(std::filesystem::path folder) override {
         engine_.set_trace_folder(std::move(folder));
     }

@@ -52,7 +52,8 @@ void run_layer(World& world, const std::filesystem::path& folder, int expert) {
     reducer.plan(planner);
     const Arena arena(*backend, plan);
     const Stream stream(*backend);
-    const Pass pass{ops, arena, stream, 0, 0, &grid};
+    const TensorGroups groups(*backend, stream, grid);
+    const Pass pass{ops, arena, stream, 0, 0, &grid, &groups};
     for (const Parameter* parameter : parameters)
         fill(pass[parameter->value], parameter->first, parameter->index);
     stream.zero(pass[layer.router().bias().value]);

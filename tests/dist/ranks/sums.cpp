@@ -54,7 +54,8 @@ void check(World& world, int expert, Sharding sharding, bool exact) {
     reducer.plan(planner);
     const Arena arena(*backend, plan);
     const Stream stream(*backend);
-    const Pass pass{ops, arena, stream, 0, 0, &grid};
+    const TensorGroups groups(*backend, stream, grid);
+    const Pass pass{ops, arena, stream, 0, 0, &grid, &groups};
 
     reducer.begin_step(pass);
     for (int64_t round = 0; round < kRounds; ++round) {
