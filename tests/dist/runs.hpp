@@ -55,12 +55,14 @@ struct Gradients {
     Checkpoint tensors;
     nlohmann::json summary;
 };
+// `environment`: as NAME=VALUE..., for device.hpp.
 inline Gradients gradients_of(const nlohmann::json& config, const Spread& spread,
-                              const std::string& mask = "none", int steps = 1) {
+                              const std::string& mask = "none", int steps = 1,
+                              const std::string& environment = "") {
     const TempFolder folder;
     const std::filesystem::path out = folder / "out";
     const ProgramResult run = run_ranks(
-        spread.ranks, POLYTRAIN_DIST_RANKS " gradients '" +
+        spread.ranks, "env " + environment + " " POLYTRAIN_DIST_RANKS " gradients '" +
                           write_config(folder, config, spread, "config").string() + "' '" +
                           out.string() + "' " + mask + " " + std::to_string(steps));
     INFO(spread.text() << ": " << run.err);
@@ -111,9 +113,10 @@ inline std::vector<nlohmann::json> metrics_of(const std::filesystem::path& folde
 
 // The run's folder after the program trained as that many ranks.
 inline ProgramResult train_ranks(const std::filesystem::path& config, const Spread& spread,
-                                 const std::filesystem::path& out, const std::string& more = "") {
-    return run_ranks(spread.ranks, POLYTRAIN_PROGRAM " train '" + config.string() + "' --out '" +
-                                       out.string() + "' " + more);
+                                 const std::filesystem::path& out, const std::string& more = "",
+                                 const std::string& environment = "") {
+    return run_ranks(spread.ranks, "env " + environment + " " POLYTRAIN_PROGRAM " train '" +
+                                       config.string() + "' --out '" + out.string() + "' " + more);
 }
 
 }  // namespace polytrain::testing

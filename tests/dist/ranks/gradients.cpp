@@ -6,8 +6,8 @@
 #include "checkpoint/save.hpp"
 #include "config/load.hpp"
 #include "data/loader.hpp"
+#include "dist/ranks/device.hpp"
 #include "dist/ranks/modes.hpp"
-#include "kernels/cpu/backend.hpp"
 #include "tensor/host.hpp"
 #include "train/session.hpp"
 
@@ -59,21 +59,22 @@ nlohmann::json summary_of(const StepResult& result) {
 
 // A session at the start of a run, and its first step's micro-batches.
 struct Start {
-    std::unique_ptr<Backend> backend = make_cpu_backend(1);
-    OpTable ops;
+    std::unique_ptr<Backend> backend;
+    OpTable chosen_ops, ops;
     RunConfig config;
     Grid grid;
     std::unique_ptr<TrainingSession> session;
 
-    static RunConfig load(OpTable& ops, Backend& backend, const std::string& path) {
-        backend.register_ops(ops);
-        return load_config(path, {}, ops.activations());
-    }
     Start(World& world, const std::string& path)
-        : config(load(ops, *backend, path)),
+        : backend(tested_backend(world)),
+          config(load(world, path)),
           grid(world, static_cast<int>(config.parallel.expert)),
           session(std::make_unique<TrainingSession>(config, *backend, ops, &grid)) {
         session->initialise(config.seed);
+    }
+    RunConfig load(World& world, const std::string& path) {
+        register_tested_ops(*backend, ops, chosen_ops, world);
+        return load_config(path, {}, ops.activations());
     }
     std::vector<HostBatch> batches(int64_t step, const std::string& mask) const {
         const DataTokenizer tokenizer(config.data);
@@ -108,12 +109,15 @@ void write_gradients(World& world, const std::string& config_path,
     const Grid& grid = start.grid;
     TrainingSession& session = *start.session;
     StepResult result;
+    std::vector<double> losses;
     for (int64_t step = 0; step < steps; ++step) {
         result = run_step(session, grid, start.batches(step, mask), step + 1);
+        losses.push_back(result.loss);
         if (step + 1 < steps) session.update(step + 1, start.config.optimizer.lr);
     }
 
-    const nlohmann::json summary = summary_of(result);
+    nlohmann::json summary = summary_of(result);
+    summary["losses"] = losses;
     for (const std::string& other : gather_texts(grid.all(), summary.dump(), "summary"))
         PT_CHECK(other == summary.dump(), "ranks differ: {} and {}", summary.dump(), other);
     std::vector<FileContents> files(1);
@@ -122,8 +126,7 @@ void write_gradients(World& world, const std::string& config_path,
     for (const Parameter* parameter : session.model().parameters()) {
         if (!parameter->learned) continue;
         const Tensor sum = session.own_gradient(*parameter);
-        std::vector<float>& host = memory.emplace_back(static_cast<size_t>(sum.elements()));
-        std::copy_n(sum.as<float>(), host.size(), host.data());
+        std::vector<float>& host = memory.emplace_back(to_host<float>(session.pass().stream, sum));
         if (host.empty()) continue;
         files[0].slices.emplace_back(parameter->name, parameter->shape,
                                      parameter->first + own_shard(*parameter, grid.layout()).begin,

@@ -9,8 +9,9 @@ namespace polytrain::testing {
 
 // Trains `steps` - 1 steps, then writes the gradients of the next as a checkpoint of step 1 in
 // `folder`, each rank what it owns, and summary.json: loss, norm and the routers' figures. Fails
-// where the ranks don't have the same bits of these. `mask` says which targets are not scored:
-// "none", "uneven" (some of each sequence, and all of every fourth micro-batch) or "all".
+// where the ranks don't have the same bits of these. On the device of device.hpp. `mask` says which
+// targets are not scored: "none", "uneven" (some of each sequence, and all of every fourth
+// micro-batch) or "all".
 void write_gradients(World& world, const std::string& config, const std::filesystem::path& folder,
                      const std::string& mask, int steps);
 
