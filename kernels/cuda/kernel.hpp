@@ -135,6 +135,15 @@ __device__ __forceinline__ void store_pack(T* to, int64_t count, const float (&v
     for (int i = 0; i < kPack<T>; ++i)
         if (i < count) to[i] = from_float<T>(values[i]);
 }
+// The same 16 bytes as they are.
+template <class T>
+__device__ __forceinline__ uint4 load_raw(const T* from, int64_t count) {
+    if (count >= kPack<T> && is_aligned(from)) return load_16(from);
+    float values[kPack<T>];
+#pragma unroll
+    for (int i = 0; i < kPack<T>; ++i) values[i] = i < count ? to_float(from[i]) : 0.0f;
+    return pack(values);
+}
 // The same of kCount elements, a multiple of kPack<T>.
 template <int kCount, class T>
 __device__ __forceinline__ void load_packs(const T* from, int64_t count, float (&values)[kCount]) {
@@ -213,12 +222,13 @@ inline constexpr int64_t kRowBlocks = 256;
 inline int64_t row_blocks(int64_t rows) {
     return std::min(rows, kRowBlocks);
 }
-// Threads that share a row of `packs` packs.
+// Threads that share a row of `packs` packs, about as many packs to each.
 inline int row_threads(int64_t packs, int most = 512) {
-    return static_cast<int>(std::clamp<int64_t>((packs + 31) / 32 * 32, 32, most));
+    const int64_t turns = std::max<int64_t>((packs + most - 1) / most, 1);
+    return static_cast<int>(std::max<int64_t>(((packs + turns - 1) / turns + 31) / 32 * 32, 32));
 }
 
-// to_i += sum_p parts_pi, parts in order. The second stage of sums over rows.
+// to_i += sum_p parts_pi, in an order that P alone decides. The second stage of sums over rows.
 void add_parts(const float* parts_PC, int64_t parts, int64_t width, float* to_C,
                const Stream& stream);
 

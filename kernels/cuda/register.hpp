@@ -8,6 +8,8 @@ namespace polytrain::cuda {
 
 void register_cuda_ops(OpTable& table, const DeviceInfo& device);  // all of the below
 
+// Fills the table's catalog of activations too.
+void register_activation(OpTable& table, const DeviceInfo& device);
 void register_adamw(OpTable& table, const DeviceInfo& device);
 void register_elementwise(OpTable& table, const DeviceInfo& device);
 void register_rms_norm(OpTable& table, const DeviceInfo& device);
