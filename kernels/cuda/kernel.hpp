@@ -216,6 +216,16 @@ __device__ __forceinline__ void block_sums(V (&x)[kCount], V* shared) {
     for (int i = 0; i < kCount; ++i) x[i] = warp_sum(lane < warps ? shared[i * 32 + lane] : V(0));
 }
 
+// The highest of the block's; `shared` holds 32 floats, as with block_sums.
+__device__ __forceinline__ float block_max(float x, float* shared) {
+    const int lane = static_cast<int>(threadIdx.x) % 32, warp = static_cast<int>(threadIdx.x) / 32;
+    x = warp_max(x);
+    if (blockDim.x == 32) return x;
+    if (lane == 0) shared[warp] = x;
+    __syncthreads();
+    return warp_max(shared[lane < static_cast<int>(blockDim.x) / 32 ? lane : 0]);
+}
+
 // Rows are shared out to at most so many blocks where these sum over rows: a number of its own, not
 // the device's, so that sums have the same bits on all.
 inline constexpr int64_t kRowBlocks = 256;

@@ -5,8 +5,11 @@ namespace polytrain::cuda {
 void register_cuda_ops(OpTable& table, const DeviceInfo& device) {
     register_activation(table, device);
     register_adamw(table, device);
+    register_cross_entropy(table, device);
     register_elementwise(table, device);
+    register_qk_norm(table, device);
     register_rms_norm(table, device);
+    register_rotary(table, device);
 }
 
 }  // namespace polytrain::cuda

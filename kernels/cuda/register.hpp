@@ -11,7 +11,10 @@ void register_cuda_ops(OpTable& table, const DeviceInfo& device);  // all of the
 // Fills the table's catalog of activations too.
 void register_activation(OpTable& table, const DeviceInfo& device);
 void register_adamw(OpTable& table, const DeviceInfo& device);
+void register_cross_entropy(OpTable& table, const DeviceInfo& device);
 void register_elementwise(OpTable& table, const DeviceInfo& device);
+void register_qk_norm(OpTable& table, const DeviceInfo& device);
 void register_rms_norm(OpTable& table, const DeviceInfo& device);
+void register_rotary(OpTable& table, const DeviceInfo& device);
 
 }  // namespace polytrain::cuda
