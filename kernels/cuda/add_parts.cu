@@ -1,15 +1,25 @@
-#include "kernels/cuda/kernel.hpp"
+#include "kernels/cuda/column_sums.hpp"
 
 namespace polytrain::cuda {
 namespace {
 
-// A warp to 32 columns; the lanes' parts are read side by side.
-__global__ void add_parts_kernel(const float* parts_PC, int64_t parts, int64_t width, float* to_C) {
-    const int64_t column = int64_t{blockIdx.x} * blockDim.x + threadIdx.x;
-    if (column >= width) return;
-    float sum = 0;
-    for (int64_t part = 0; part < parts; ++part) sum += parts_PC[part * width + column];
-    to_C[column] += sum;
+__global__ void __launch_bounds__(kColumnThreads)
+    add_wide_parts(const float* parts_PC, int64_t parts, int64_t width, float* to_C) {
+    SHARED_ARRAY(float, shared, kColumnThreads);
+    const float sum = column_sum(parts_PC, parts, width, shared);
+    const int64_t column = int64_t{blockIdx.x} * 32 + threadIdx.x;
+    if (threadIdx.x < 32 && column < width) to_C[column] += sum;
+}
+
+// A block to a column, where there are few.
+__global__ void __launch_bounds__(256)
+    add_narrow_parts(const float* parts_PC, int64_t parts, int64_t width, float* to_C) {
+    SHARED_ARRAY(float, shared, 32);
+    float sum[1] = {0};
+    for (int64_t part = threadIdx.x; part < parts; part += blockDim.x)
+        sum[0] += parts_PC[part * width + blockIdx.x];
+    block_sums(sum, shared);
+    if (threadIdx.x == 0) to_C[blockIdx.x] += sum[0];
 }
 
 }  // namespace
@@ -17,8 +27,11 @@ __global__ void add_parts_kernel(const float* parts_PC, int64_t parts, int64_t w
 void add_parts(const float* parts_PC, int64_t parts, int64_t width, float* to_C,
                const Stream& stream) {
     if (parts == 0) return;
-    launch("add_parts", add_parts_kernel, covering(width, 1, 128), stream, parts_PC, parts, width,
-           to_C);
+    if (width <= 32)
+        launch("add_parts", add_narrow_parts, {width, 256}, stream, parts_PC, parts, width, to_C);
+    else
+        launch("add_parts", add_wide_parts, column_launch(width), stream, parts_PC, parts, width,
+               to_C);
 }
 
 }  // namespace polytrain::cuda

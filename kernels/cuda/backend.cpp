@@ -6,6 +6,9 @@
 #include <memory>
 
 #include "comm/nccl/nccl_communicator.hpp"
+#ifndef POLYTRAIN_CUDA_EMULATOR
+#include "kernels/cuda/attention_cudnn.hpp"
+#endif
 #include "kernels/cuda/check.hpp"
 #include "kernels/cuda/grouped_products.hpp"
 #include "kernels/cuda/register.hpp"
@@ -99,6 +102,9 @@ class CudaBackend final : public Backend {
     }
 
     void register_ops(OpTable& table) override {
+#ifndef POLYTRAIN_CUDA_EMULATOR  // cuDNN has no stand-in: the attention that is emulated is ours
+        register_attention_cudnn(table, cudnn_);
+#endif
         register_cuda_ops(table, info_, products_, grouped_products_);
     }
 
@@ -115,6 +121,9 @@ class CudaBackend final : public Backend {
     Staging staging_;
     Products products_;
     GroupedProducts grouped_products_;
+#ifndef POLYTRAIN_CUDA_EMULATOR
+    CudnnContext cudnn_;
+#endif
 };
 
 }  // namespace

@@ -135,6 +135,36 @@ __device__ __forceinline__ void store_pack(T* to, int64_t count, const float (&v
     for (int i = 0; i < kPack<T>; ++i)
         if (i < count) to[i] = from_float<T>(values[i]);
 }
+// The same 16 bytes as they are.
+template <class T>
+__device__ __forceinline__ uint4 load_raw(const T* from, int64_t count) {
+    if (count >= kPack<T> && is_aligned(from)) return load_16(from);
+    float values[kPack<T>];
+#pragma unroll
+    for (int i = 0; i < kPack<T>; ++i) values[i] = i < count ? to_float(from[i]) : 0.0f;
+    return pack(values);
+}
+// The same of kCount elements, a multiple of kPack<T>.
+template <int kCount, class T>
+__device__ __forceinline__ void load_packs(const T* from, int64_t count, float (&values)[kCount]) {
+#pragma unroll
+    for (int i = 0; i < kCount; i += kPack<T>) {
+        float part[kPack<T>];
+        load_pack(from + i, count - i, part);
+#pragma unroll
+        for (int j = 0; j < kPack<T>; ++j) values[i + j] = part[j];
+    }
+}
+template <int kCount, class T>
+__device__ __forceinline__ void store_packs(T* to, int64_t count, const float (&values)[kCount]) {
+#pragma unroll
+    for (int i = 0; i < kCount; i += kPack<T>) {
+        float part[kPack<T>];
+#pragma unroll
+        for (int j = 0; j < kPack<T>; ++j) part[j] = values[i + j];
+        store_pack(to + i, count - i, part);
+    }
+}
 // kPack<T> floats of an array that belongs to packs of T, in accesses of 16 bytes; `from` is at a
 // boundary and may be read to the pack's end.
 template <int kCount>
@@ -157,7 +187,8 @@ __device__ __forceinline__ void store_floats(float* to, const float (&values)[kC
 }
 
 // Sums over all lanes, which all get it; a fixed tree.
-__device__ __forceinline__ float warp_sum(float x) {
+template <class V>
+__device__ __forceinline__ V warp_sum(V x) {
 #pragma unroll
     for (int bits = 16; bits > 0; bits /= 2) x += __shfl_xor_sync(~0u, x, bits);
     return x;
@@ -168,9 +199,9 @@ __device__ __forceinline__ float warp_max(float x) {
     return x;
 }
 // Sums kCount numbers over the block, whose size is a multiple of 32; all threads get them.
-// `shared` holds 32 * kCount floats and may be used again after the next barrier.
-template <int kCount>
-__device__ __forceinline__ void block_sums(float (&x)[kCount], float* shared) {
+// `shared` holds 32 * kCount of them and may be used again after the next barrier.
+template <class V, int kCount>
+__device__ __forceinline__ void block_sums(V (&x)[kCount], V* shared) {
     const int lane = static_cast<int>(threadIdx.x) % 32, warp = static_cast<int>(threadIdx.x) / 32;
     const int warps = static_cast<int>(blockDim.x) / 32;
 #pragma unroll
@@ -182,7 +213,17 @@ __device__ __forceinline__ void block_sums(float (&x)[kCount], float* shared) {
     }
     __syncthreads();
 #pragma unroll
-    for (int i = 0; i < kCount; ++i) x[i] = warp_sum(lane < warps ? shared[i * 32 + lane] : 0.0f);
+    for (int i = 0; i < kCount; ++i) x[i] = warp_sum(lane < warps ? shared[i * 32 + lane] : V(0));
+}
+
+// The highest of the block's; `shared` holds 32 floats, as with block_sums.
+__device__ __forceinline__ float block_max(float x, float* shared) {
+    const int lane = static_cast<int>(threadIdx.x) % 32, warp = static_cast<int>(threadIdx.x) / 32;
+    x = warp_max(x);
+    if (blockDim.x == 32) return x;
+    if (lane == 0) shared[warp] = x;
+    __syncthreads();
+    return warp_max(shared[lane < static_cast<int>(blockDim.x) / 32 ? lane : 0]);
 }
 
 // Rows are shared out to at most so many blocks where these sum over rows: a number of its own, not
@@ -191,12 +232,13 @@ inline constexpr int64_t kRowBlocks = 256;
 inline int64_t row_blocks(int64_t rows) {
     return std::min(rows, kRowBlocks);
 }
-// Threads that share a row of `packs` packs.
+// Threads that share a row of `packs` packs, about as many packs to each.
 inline int row_threads(int64_t packs, int most = 512) {
-    return static_cast<int>(std::clamp<int64_t>((packs + 31) / 32 * 32, 32, most));
+    const int64_t turns = std::max<int64_t>((packs + most - 1) / most, 1);
+    return static_cast<int>(std::max<int64_t>(((packs + turns - 1) / turns + 31) / 32 * 32, 32));
 }
 
-// to_i += sum_p parts_pi, parts in order. The second stage of sums over rows.
+// to_i += sum_p parts_pi, in an order that P alone decides. The second stage of sums over rows.
 void add_parts(const float* parts_PC, int64_t parts, int64_t width, float* to_C,
                const Stream& stream);
 

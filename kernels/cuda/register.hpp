@@ -17,6 +17,17 @@ void register_attention(OpTable& table);
 void register_flash_attention(OpTable& table);
 void register_grouped_linear(OpTable& table, GroupedProducts& products);
 void register_linear(OpTable& table, Products& products);
+// Fills the table's catalog of activations too.
+void register_activation(OpTable& table, const DeviceInfo& device);
+void register_adamw(OpTable& table, const DeviceInfo& device);
+void register_attention_cached(OpTable& table, const DeviceInfo& device);
+void register_cross_entropy(OpTable& table, const DeviceInfo& device);
+void register_dispatch(OpTable& table, const DeviceInfo& device);
+void register_elementwise(OpTable& table, const DeviceInfo& device);
+void register_embedding(OpTable& table, const DeviceInfo& device);
+void register_qk_norm(OpTable& table, const DeviceInfo& device);
 void register_rms_norm(OpTable& table, const DeviceInfo& device);
+void register_rotary(OpTable& table, const DeviceInfo& device);
+void register_router(OpTable& table, const DeviceInfo& device);
 
 }  // namespace polytrain::cuda

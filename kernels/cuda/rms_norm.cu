@@ -3,7 +3,7 @@
 
 #include "ops/rms_norm.hpp"
 
-#include "kernels/cuda/kernel.hpp"
+#include "kernels/cuda/norm_rows.hpp"
 #include "kernels/cuda/register.hpp"
 
 namespace polytrain::cuda {
@@ -32,8 +32,9 @@ Layout layout_for(int64_t width, int column_arrays, int rows, size_t element, si
 
 template <class T>
 __global__ void __launch_bounds__(512)
-    rms_norm_forward(const T* x_NC, const float* gain_C, T* y_NC, float* rstd_N, int64_t rows,
-                     int64_t width, float eps, Layout layout) {
+    rms_norm_forward(const T* x_NC, const float* gain_C, T* y_NC, float* rstd_N, NormRows in,
+                     float eps, Layout layout) {
+    const int64_t rows = in.rows, width = in.width;
     DYNAMIC_SHARED(float, gain);
     T* const kept = reinterpret_cast<T*>(gain + (layout.keeps_columns ? layout.columns : 0));
     SHARED_ARRAY(float, sums, 32);
@@ -42,7 +43,7 @@ __global__ void __launch_bounds__(512)
         for (int64_t c = threadIdx.x * kPack<T>; c < width; c += step)
             for (int i = 0; i < kPack<T> && c + i < width; ++i) gain[c + i] = gain_C[c + i];
     for (int64_t n = blockIdx.x; n < rows; n += gridDim.x) {
-        const T* x = x_NC + n * width;
+        const T* x = x_NC + n * in.stride;
         float squares[1] = {0.0f};
         for (int64_t c = threadIdx.x * kPack<T>; c < width; c += step) {
             float v[kPack<T>];
@@ -53,7 +54,7 @@ __global__ void __launch_bounds__(512)
         }
         block_sums(squares, sums);
         const float rstd = rsqrtf(squares[0] / static_cast<float>(width) + eps);
-        if (threadIdx.x == 0) rstd_N[n] = rstd;
+        if (threadIdx.x == 0) rstd_N[n * in.rstd_stride] = rstd;
         for (int64_t c = threadIdx.x * kPack<T>; c < width; c += step) {
             float v[kPack<T>];
             if (layout.keeps_rows)
@@ -64,7 +65,7 @@ __global__ void __launch_bounds__(512)
             for (int i = 0; i < kPack<T>; ++i)
                 if (c + i < width)
                     v[i] *= rstd * (layout.keeps_columns ? gain[c + i] : gain_C[c + i]);
-            store_pack(y_NC + n * width + c, width - c, v);
+            store_pack(y_NC + n * in.stride + c, width - c, v);
         }
         __syncthreads();  // before the next row's sums
     }
@@ -74,7 +75,8 @@ __global__ void __launch_bounds__(512)
 template <class T>
 __global__ void __launch_bounds__(512)
     rms_norm_backward(const T* x_NC, const float* gain_C, const float* rstd_N, const T* dy_NC,
-                      T* dx_NC, float* parts_BC, int64_t rows, int64_t width, Layout layout) {
+                      T* dx_NC, float* parts_BC, NormRows in, Layout layout) {
+    const int64_t rows = in.rows, width = in.width;
     DYNAMIC_SHARED(float, gain);
     const int64_t columns = layout.keeps_columns ? layout.columns : 0;
     float* const dgain = layout.keeps_columns ? gain + columns : parts_BC + blockIdx.x * width;
@@ -88,8 +90,8 @@ __global__ void __launch_bounds__(512)
             dgain[c + i] = 0;
         }
     for (int64_t n = blockIdx.x; n < rows; n += gridDim.x) {
-        const T *x = x_NC + n * width, *dy = dy_NC + n * width;
-        const float rstd = rstd_N[n];
+        const T *x = x_NC + n * in.stride, *dy = dy_NC + n * in.stride;
+        const float rstd = rstd_N[n * in.rstd_stride];
         float product[1] = {0.0f};
         for (int64_t c = threadIdx.x * kPack<T>; c < width; c += step) {
             float vx[kPack<T>], vdy[kPack<T>];
@@ -125,7 +127,7 @@ __global__ void __launch_bounds__(512)
                     const float g = layout.keeps_columns ? gain[c + i] : gain_C[c + i];
                     vdy[i] = rstd * (vdy[i] * g - vx[i] * rstd * mean);
                 }
-            store_pack(dx_NC + n * width + c, width - c, vdy);
+            store_pack(dx_NC + n * in.stride + c, width - c, vdy);
         }
         __syncthreads();
     }
@@ -137,18 +139,43 @@ __global__ void __launch_bounds__(512)
 
 }  // namespace
 
+template <class T>
+void run_rms_norm_forward(const DeviceInfo& device, const Stream& stream, const NormRows& in,
+                          const T* x, const float* gain, T* y, float* rstd, double eps) {
+    const Layout layout = layout_for(in.width, 1, 1, sizeof(T), device.most_shared);
+    const Launch shape{std::min<int64_t>(in.rows, 8 * device.multiprocessors),
+                       row_threads((in.width + kPack<T> - 1) / kPack<T>), layout.bytes};
+    launch("rms_norm.forward", rms_norm_forward<T>, shape, stream, x, gain, y, rstd, in,
+           static_cast<float>(eps), layout);
+}
+template <class T>
+void run_rms_norm_backward(const DeviceInfo& device, const Stream& stream, const NormRows& in,
+                           const T* x, const float* gain, const float* rstd, const T* dy, T* dx,
+                           float* dgain, float* scratch) {
+    const Layout layout = layout_for(in.width, 2, 2, sizeof(T), device.most_shared);
+    const Launch shape{row_blocks(in.rows), row_threads((in.width + kPack<T> - 1) / kPack<T>),
+                       layout.bytes};
+    launch("rms_norm.backward", rms_norm_backward<T>, shape, stream, x, gain, rstd, dy, dx, scratch,
+           in, layout);
+    add_parts(scratch, shape.blocks, in.width, dgain, stream);
+}
+#define INSTANTIATE(T)                                                                      \
+    template void run_rms_norm_forward(const DeviceInfo&, const Stream&, const NormRows&,   \
+                                       const T*, const float*, T*, float*, double);         \
+    template void run_rms_norm_backward(const DeviceInfo&, const Stream&, const NormRows&,  \
+                                        const T*, const float*, const float*, const T*, T*, \
+                                        float*, float*)
+INSTANTIATE(float);
+INSTANTIATE(BFloat16);
+
 void register_rms_norm(OpTable& table, const DeviceInfo& device) {
     add_cuda<RmsNormForward>(
         table, &RmsNormForward::x_NC, [device](const RmsNormForward& op, const Stream& stream) {
             with_storage(op.x_NC, [&](auto t) {
                 using T = decltype(t);
-                const int64_t rows = op.x_NC.dim(0), width = op.x_NC.dim(1);
-                const Layout layout = layout_for(width, 1, 1, sizeof(T), device.most_shared);
-                const Launch shape{std::min<int64_t>(rows, 8 * device.multiprocessors),
-                                   row_threads((width + kPack<T> - 1) / kPack<T>), layout.bytes};
-                launch("rms_norm.forward", rms_norm_forward<T>, shape, stream, data_of<T>(op.x_NC),
-                       data_of<float>(op.gain_C), data_of<T>(op.y_NC), data_of<float>(op.rstd_N),
-                       rows, width, static_cast<float>(op.eps), layout);
+                run_rms_norm_forward(device, stream, NormRows::of(op.x_NC), data_of<T>(op.x_NC),
+                                     data_of<float>(op.gain_C), data_of<T>(op.y_NC),
+                                     data_of<float>(op.rstd_N), op.eps);
             });
         });
     add_cuda<RmsNormBackward>(
@@ -156,19 +183,14 @@ void register_rms_norm(OpTable& table, const DeviceInfo& device) {
         [device](const RmsNormBackward& op, const Stream& stream) {
             with_storage(op.x_NC, [&](auto t) {
                 using T = decltype(t);
-                const int64_t rows = op.x_NC.dim(0), width = op.x_NC.dim(1);
-                const Layout layout = layout_for(width, 2, 2, sizeof(T), device.most_shared);
-                const Launch shape{row_blocks(rows), row_threads((width + kPack<T> - 1) / kPack<T>),
-                                   layout.bytes};
-                auto* parts = data_of<float>(op.scratch);
-                launch("rms_norm.backward", rms_norm_backward<T>, shape, stream,
-                       data_of<T>(op.x_NC), data_of<float>(op.gain_C), data_of<float>(op.rstd_N),
-                       data_of<T>(op.dy_NC), data_of<T>(op.dx_NC), parts, rows, width, layout);
-                add_parts(parts, shape.blocks, width, data_of<float>(op.dgain_C), stream);
+                run_rms_norm_backward(device, stream, NormRows::of(op.x_NC), data_of<T>(op.x_NC),
+                                      data_of<float>(op.gain_C), data_of<float>(op.rstd_N),
+                                      data_of<T>(op.dy_NC), data_of<T>(op.dx_NC),
+                                      data_of<float>(op.dgain_C), data_of<float>(op.scratch));
             });
         },
         [](const RmsNormBackward& op) {
-            return static_cast<size_t>(row_blocks(op.x_NC.dim(0)) * op.x_NC.dim(1)) * sizeof(float);
+            return norm_scratch_bytes(op.x_NC.dim(0), op.x_NC.dim(1));
         });
 }
 

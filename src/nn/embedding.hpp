@@ -20,6 +20,7 @@ class Embedding {
 
   private:
     Parameter table_VC_;
+    TensorId scratch_;
 };
 
 }  // namespace polytrain

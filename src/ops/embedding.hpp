@@ -26,6 +26,7 @@ struct EmbeddingBackward {
     Tensor ids_N;      // i32
     Tensor dy_NC;      // storage
     Tensor dtable_VC;  // acc
+    Tensor scratch;
 
     void check() const;
     template <class F>
@@ -33,6 +34,7 @@ struct EmbeddingBackward {
         f("ids_N", &EmbeddingBackward::ids_N, Role::kInput);
         f("dy_NC", &EmbeddingBackward::dy_NC, Role::kInput);
         f("dtable_VC", &EmbeddingBackward::dtable_VC, Role::kSum);
+        f("scratch", &EmbeddingBackward::scratch, Role::kScratch);
     }
 };
 

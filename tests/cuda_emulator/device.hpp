@@ -92,6 +92,12 @@ inline int __ffs(int x) {
 inline float rsqrtf(float x) {
     return 1.0f / std::sqrt(x);
 }
+inline double cospi(double x) {
+    return std::cos(3.14159265358979323846 * x);
+}
+inline double sinpi(double x) {
+    return std::sin(3.14159265358979323846 * x);
+}
 inline float __expf(float x) {
     return std::exp(x);
 }

@@ -15,8 +15,8 @@ struct PolySoftsign : Pointwise, PolynomialCoefficients {
     template <class V>
     static VALUE_FN V d_input(V x, const Coefficients<V>& a) {
         const V s = softsign(x), ds = V(1.0) / one_plus_size(x);
-        V dy = V(double(a.order)) * a[a.order];
-        for (int i = a.order - 1; i >= 1; --i) dy = dy * s + V(double(i)) * a[i];
+        V dy = V(float(a.order)) * a[a.order];
+        for (int i = a.order - 1; i >= 1; --i) dy = dy * s + V(float(i)) * a[i];
         return dy * ds * ds;
     }
     template <class V>

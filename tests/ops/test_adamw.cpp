@@ -49,11 +49,9 @@ TEST_CASE("adamw: the stored weight is the master's, rounded") {
                         {"gradient", random.vector(n)},
                         {"m", random.vector(n)},
                         {"v", random.vector(n, 0.1, 1)}};
-    for (const char* name : {"cpu", "reference"}) {
-        Machine machine;
-        machine.ops.force("adamw", name);
+    for_implementations<AdamW>([&](const Machine& machine) {
         const Values after = run_op(machine, make_op(n, DType::kBf16, 3), inputs);
         for (size_t i = 0; i < static_cast<size_t>(n); ++i)
             REQUIRE(after.at("stored")[i] == static_cast<double>(Bf16(after.at("weight")[i])));
-    }
+    });
 }

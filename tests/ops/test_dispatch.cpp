@@ -54,17 +54,6 @@ Values random_inputs(int64_t n, int64_t e, int64_t k, int64_t c, Random& random)
     return inputs;
 }
 
-template <class F>
-void for_implementations(F&& f) {
-    for (const char* name : {"cpu", "reference"}) {
-        Machine machine(3);
-        machine.ops.force("dispatch", name);
-        machine.ops.force("combine", name);
-        INFO(name);
-        f(machine);
-    }
-}
-
 }  // namespace
 
 TEST_CASE("dispatch and combine: every implementation against reference, odd sizes") {
@@ -102,7 +91,7 @@ TEST_CASE("dispatch and combine: reference against central differences") {
 
 TEST_CASE("dispatch.plan: slots are a bijection, by expert, within an expert by token") {
     Random random("dispatch plan");
-    for_implementations([&](const Machine& machine) {
+    for_implementations<DispatchForward, CombineForward>([&](const Machine& machine) {
         for (int64_t e : {3, 64, 200}) {
             const int64_t n = 500, k = 3;
             const Values inputs = random_choice(n, e, k, random);
@@ -127,7 +116,7 @@ TEST_CASE("dispatch.plan: slots are a bijection, by expert, within an expert by 
 TEST_CASE("dispatch: backward is the adjoint, exactly on small integers") {
     Random random("dispatch adjoint");
     const Moves moves{40, 4, 19};
-    for_implementations([&](const Machine& machine) {
+    for_implementations<DispatchForward, CombineForward>([&](const Machine& machine) {
         Values inputs = random_inputs(40, 9, 4, 19, random);
         for (const char* name : {"x_NC", "drows_RC"})
             for (double& value : inputs[name]) value = static_cast<double>(random.integer(-4, 4));
@@ -143,7 +132,7 @@ TEST_CASE("dispatch: backward is the adjoint, exactly on small integers") {
 TEST_CASE("combine: experts that change nothing give the token back, exactly on dyadic numbers") {
     Random random("combine identity");
     const Moves moves{33, 3, 21};
-    for_implementations([&](const Machine& machine) {
+    for_implementations<DispatchForward, CombineForward>([&](const Machine& machine) {
         Values inputs = random_inputs(33, 5, 3, 21, random);
         for (double& x : inputs["x_NC"]) x = static_cast<double>(random.integer(-32, 32)) / 32;
         for (size_t i = 0; i < inputs["weights_NK"].size(); ++i)
@@ -159,14 +148,15 @@ TEST_CASE("combine: the same bits every time") {
     Random random("combine again");
     const Moves moves{200, 8, 130};
     const Values inputs = random_inputs(200, 16, 8, 130, random);
-    const Machine machine(3);
+    const auto machines = tested_machines();
+    const Machine& machine = *machines.back();
     const Values first = run_op(machine, moves.combine(DType::kF32), inputs);
-    for (int again = 1; again < 100; ++again)
+    for (int again = 1; again < (tests_cuda() ? 5 : 100); ++again)
         REQUIRE(run_op(machine, moves.combine(DType::kF32), inputs) == first);
 }
 
-TEST_CASE("dispatch and combine: what would write elsewhere is refused") {
-    for_implementations([](const Machine& machine) {
+TEST_CASE("dispatch and combine: what would write elsewhere is refused", "[cpu]") {
+    for_implementations<DispatchForward, CombineForward>([](const Machine& machine) {
         const auto plan = [&](const std::vector<double>& experts,
                               const std::vector<double>& counts) {
             return run_op(machine, plan_op(2, 3, 2),

@@ -36,10 +36,8 @@ TEST_CASE(
     for (int64_t n : {int64_t{0}, int64_t{1}, chunk - 1, chunk, chunk + 1, 130 * chunk + 17})
         check_op<SquaredChunks>([&](DType t) { return make(n, t); }, {{"x", random.vector(n)}});
     const std::vector<double> x = random.vector(7 * chunk + 5);
-    for (const char* name : {"cpu", "reference"})
+    for_implementations<SquaredChunks>([&](const Machine& machine) {
         for (DType t : {DType::kF32, DType::kBf16}) {
-            Machine machine;
-            machine.ops.force("squared_chunks", name);
             const auto sums = [&](int64_t begin, int64_t end) {
                 const std::vector<double> piece(x.begin() + begin, x.begin() + end);
                 return run_op(machine, make(end - begin, t), {{"x", piece}}).at("sums_M");
@@ -49,12 +47,11 @@ TEST_CASE(
             for (double sum : sums(3 * chunk, size)) joined.push_back(sum);
             CHECK(joined == sums(0, size));
         }
+    });
 }
 
 TEST_CASE("random_normal: pieces are the whole's") {
-    for (const char* name : {"cpu", "reference"}) {
-        Machine machine;
-        machine.ops.force("random_normal", name);
+    for_implementations<RandomNormal>([](const Machine& machine) {
         const auto draw = [&](int64_t first, int64_t count) {
             const RandomNormal op{described({count}, DType::kF32), philox_key(7, "pieces"), 2.0,
                                   1.5, first};
@@ -66,7 +63,7 @@ TEST_CASE("random_normal: pieces are the whole's") {
             for (double y : draw(first, end - first)) joined.push_back(y);
         }
         CHECK(joined == draw(0, 70001));
-    }
+    });
 }
 
 TEST_CASE("random_normal: moments, and a function of key and element alone") {
@@ -133,9 +130,7 @@ TEST_CASE("convert: between f32 and bf16 to nearest even, NaN and infinity kept"
             x[6] = std::bit_cast<double>(0x7fffffffffffffffu);  // a NaN that rounding would end
             x[7] = std::bit_cast<float>(0x7f7fffffu);           // rounds to infinity
         }
-        for (const char* name : {"cpu", "reference"}) {
-            Machine machine;
-            machine.ops.force("convert", name);
+        for_implementations<Convert>([&](const Machine& machine) {
             const Convert down{described({n}, DType::kF32), described({n}, DType::kBf16)};
             const Convert up{described({n}, DType::kBf16), described({n}, DType::kF32)};
             const Convert same{described({n}, DType::kF32), described({n}, DType::kF32)};
@@ -145,10 +140,10 @@ TEST_CASE("convert: between f32 and bf16 to nearest even, NaN and infinity kept"
                 REQUIRE(
                     (rounded[i] == expected || (std::isnan(expected) && std::isnan(rounded[i]))));
             }
-            if (n > 20) continue;
+            if (n > 20) return;
             CHECK(run_op(machine, up, {{"x", rounded}}).at("y") == rounded);
             CHECK(run_op(machine, same, {{"x", x}}).at("y") == x);
-        }
+        });
     }
 }
 

@@ -63,17 +63,6 @@ Values with_results(Values inputs, const RouterForward& op) {
     return inputs;
 }
 
-// f(machine) for every implementation.
-template <class F>
-void for_implementations(F&& f) {
-    for (const char* name : {"cpu", "reference"}) {
-        Machine machine;
-        machine.ops.force("router", name);
-        INFO(name);
-        f(machine);
-    }
-}
-
 }  // namespace
 
 TEST_CASE("router: every implementation against reference, odd sizes") {
@@ -124,7 +113,7 @@ TEST_CASE("router: reference against central differences") {
 }
 
 TEST_CASE("router: ties go to the lower index") {
-    for_implementations([](const Machine& machine) {
+    for_implementations<RouterForward>([](const Machine& machine) {
         const auto experts = [&](const std::vector<double>& logits, int64_t k) {
             const auto e = static_cast<int64_t>(logits.size());
             const Values results =
@@ -142,7 +131,7 @@ TEST_CASE("router: ties go to the lower index") {
 TEST_CASE("router: a bias moves the choice and nothing else") {
     Random random("router bias");
     const int64_t n = 50, e = 16, k = 4;
-    for_implementations([&](const Machine& machine) {
+    for_implementations<RouterForward>([&](const Machine& machine) {
         const RouterForward op = forward_op(n, e, k, DType::kF32, false);
         Values inputs = random_inputs(n, e, k, random);
         const Values biased = run_op(machine, op, inputs);
@@ -166,7 +155,7 @@ TEST_CASE("router: whatever the numbers are, a token's experts are different one
     const double infinity = std::numeric_limits<double>::infinity();
     const std::vector<std::vector<double>> rows = {
         {0, 1, nan, 3, 4}, {nan, nan, nan, nan, nan}, {0, infinity, 1, infinity, 2}};
-    for_implementations([&](const Machine& machine) {
+    for_implementations<RouterForward>([&](const Machine& machine) {
         const auto run = [&](const std::vector<double>& logits, const std::vector<double>& bias) {
             return run_op(machine, forward_op(1, 5, 4, DType::kF32, true),
                           {{"logits_NE", logits}, {"bias_E", bias}});
@@ -198,7 +187,7 @@ TEST_CASE("router: balance is 1 for uniform probabilities and E when all choose 
                    results.at("sums_S")[i] / static_cast<double>(n);
         return static_cast<double>(e) * sum;
     };
-    for_implementations([&](const Machine& machine) {
+    for_implementations<RouterForward>([&](const Machine& machine) {
         Values inputs{{"logits_NE", std::vector<double>(static_cast<size_t>(n * e), 0.7)},
                       {"bias_E", std::vector<double>(static_cast<size_t>(e))}};
         for (int64_t k : {1, 4}) {
@@ -217,8 +206,8 @@ TEST_CASE("router: balance is 1 for uniform probabilities and E when all choose 
     });
 }
 
-TEST_CASE("router: an expert out of range is refused") {
-    for_implementations([](const Machine& machine) {
+TEST_CASE("router: an expert out of range is refused", "[cpu]") {
+    for_implementations<RouterForward>([](const Machine& machine) {
         for (double expert : {-1.0, 2.0}) {
             const Values inputs{{"probs_NE", {0.5, 0.5}}, {"lse_N", {0}},
                                 {"experts_NK", {expert}}, {"weights_NK", {1}},

@@ -11,6 +11,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include "kernels/cpu/backend.hpp"
@@ -295,6 +296,22 @@ void check_op(const Make& make, const Values& inputs) {
                                           actual.find(tensor)->second,
                                           term_size(op, role)) <= tolerance(Op::kName, storage));
             });
+        }
+    }
+}
+
+// Calls f(machine) for every implementation of the first of Ops on the tested device; the machine
+// takes it for all of them. What a kernel of a device can't do, to refuse bad numbers, is tagged
+// [cpu].
+template <class... Ops, class F>
+void for_implementations(F&& f) {
+    for (const auto& machine : tested_machines()) {
+        constexpr std::string_view kFirst = std::get<0>(std::tuple{Ops::kName...});
+        for (const std::string& name : machine->ops.implementations(kFirst)) {
+            (machine->ops.force(std::string(Ops::kName.substr(0, Ops::kName.find('.'))), name),
+             ...);
+            INFO(kFirst << " by " << name << " on " << machine->backend->description());
+            f(*machine);
         }
     }
 }

@@ -37,8 +37,8 @@ struct PolyPRelu : Pointwise, PolynomialCoefficients {
     template <class V>
     static VALUE_FN V d_polynomial(V x, const Coefficients<V>& a) {
         const V u = prelu(x, a);
-        V dy = V(double(a.order)) * a[a.order];
-        for (int i = a.order - 1; i >= 1; --i) dy = dy * u + V(double(i)) * a[i];
+        V dy = V(float(a.order)) * a[a.order];
+        for (int i = a.order - 1; i >= 1; --i) dy = dy * u + V(float(i)) * a[i];
         return dy;
     }
 };

@@ -15,8 +15,8 @@ struct PolyRelu : Pointwise, PolynomialCoefficients {
     template <class V>
     static VALUE_FN V d_input(V x, const Coefficients<V>& a) {
         const V u = max_of(x, V(0.0));
-        V dy = V(double(a.order)) * a[a.order];
-        for (int i = a.order - 1; i >= 1; --i) dy = dy * u + V(double(i)) * a[i];
+        V dy = V(float(a.order)) * a[a.order];
+        for (int i = a.order - 1; i >= 1; --i) dy = dy * u + V(float(i)) * a[i];
         return if_positive(x, dy, V(0.0));
     }
     template <class V>

@@ -1,0 +1,63 @@
+#pragma once
+// The activations of kernels/common/activations over float, and what launches of them share.
+
+#include <cmath>
+
+#include "kernels/cuda/kernel.hpp"
+#include "ops/activation.hpp"
+
+namespace polytrain::cuda {
+
+// The row family's kernels (activation_rows.cu).
+void run_row_activation(const ActivationForward& op, const DeviceInfo& device,
+                        const Stream& stream);
+void run_row_activation(const ActivationBackward& op, const DeviceInfo& device,
+                        const Stream& stream);
+size_t row_activation_scratch(const ActivationBackward& op);
+
+namespace {
+
+__host__ __device__ __forceinline__ float max_of(float a, float b) {
+    return a > b ? a : b;
+}
+__host__ __device__ __forceinline__ float if_positive(float x, float a, float b) {
+    return x > 0 ? a : b;
+}
+__host__ __device__ __forceinline__ float exp_of(float x) {
+    return expf(x);
+}
+__host__ __device__ __forceinline__ float erfc_of(float x) {
+    return erfcf(x);
+}
+#define VALUE_FN __host__ __device__ __forceinline__
+#include "kernels/common/activations/list.hpp"
+
+// Calls f.template operator()<kOrder>(): the orders that the paper compares are compiled, so that
+// their loops unroll and their coefficients stay in registers; 0 is for all others.
+template <class F>
+void with_order(int order, const F& f) {
+    switch (order) {
+        case 2:
+            return f.template operator()<2>();
+        case 3:
+            return f.template operator()<3>();
+        case 4:
+            return f.template operator()<4>();
+        default:
+            return f.template operator()<0>();
+    }
+}
+
+// Run-time storage and gating of an activation's op: calls f.template operator()<T, kGated>().
+template <class F>
+void with_form(const Tensor& storage, bool gated, const F& f) {
+    with_storage(storage, [&](auto t) {
+        if (gated)
+            f.template operator()<decltype(t), true>();
+        else
+            f.template operator()<decltype(t), false>();
+    });
+}
+
+}  // namespace
+}  // namespace polytrain::cuda
