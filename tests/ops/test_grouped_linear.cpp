@@ -81,7 +81,7 @@ Values of_group(const GroupedShape& shape, const Values& inputs, int64_t g) {
 
 // f(machine, storage) for every implementation and type that it takes.
 template <class F>
-void for_implementations(F&& f) {
+void for_products(F&& f) {
     for (const char* name : {"onednn", "reference"})
         for (DType t : {DType::kF32, DType::kBf16}) {
             Machine machine(3);
@@ -140,7 +140,7 @@ TEST_CASE("grouped_linear: a group's bits are those that it has alone") {
     const auto groups = static_cast<int64_t>(kTwoRanks.size());
     const GroupedShape shape{kTwoRanks, 6, 40, 300}, all_own{kTwoRanks, groups, 40, 300};
     const Values inputs = random_inputs(shape, random), own_inputs = random_inputs(all_own, random);
-    for_implementations([&](const Machine& machine, DType t) {
+    for_products([&](const Machine& machine, DType t) {
         const auto y = run_op(machine, shape.forward(t), inputs).at("y_RO");
         const auto dx = run_op(machine, shape.backward_input(t), inputs).at("dx_RI");
         const auto dw = run_op(machine, all_own.backward_weight(t), own_inputs).at("dw_DOI");
@@ -169,7 +169,7 @@ TEST_CASE("grouped_linear: a group's numbers reach no other group") {
             if (r < 17 || r >= 20)
                 for (int64_t c = 0; c < width; ++c)
                     damaged[name][static_cast<size_t>(r * width + c)] = nan;
-    for_implementations([&](const Machine& machine, DType t) {
+    for_products([&](const Machine& machine, DType t) {
         const auto same = [&](const auto& op, const char* result, int64_t begin, int64_t end,
                               int64_t size) {
             return slice(run_op(machine, op, inputs).at(result), begin, end, size) ==
@@ -185,7 +185,7 @@ TEST_CASE("grouped_linear: offsets that don't fit the rows are refused") {
     Random random("grouped linear offsets");
     const GroupedShape shape{{2, 3, 1}, 3, 2, 2};
     Values inputs = random_inputs(shape, random);
-    for_implementations([&](const Machine& machine, DType t) {
+    for_products([&](const Machine& machine, DType t) {
         const std::vector<std::vector<double>> wrong = {{1, 2, 5, 6}, {0, 2, 5, 5},  {0, 2, 5, 7},
                                                         {0, 4, 3, 6}, {0, -1, 5, 6}, {0, 7, 5, 6}};
         for (const auto& offsets : wrong) {
