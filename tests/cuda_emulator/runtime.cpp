@@ -44,13 +44,14 @@ void copy_now(void* to, const void* from, size_t bytes) {
     note_write(to, bytes);
     copy_bytes(to, from, bytes);
 }
-bool limits_hold(dim3 grid, dim3 block, size_t dynamic_bytes, const void* kernel) {
+cudaError_t check_limits(dim3 grid, dim3 block, size_t dynamic_bytes, const void* kernel) {
     const size_t threads = size_t{block.x} * block.y * block.z;
     const auto allowed = allowed_shared.find(kernel);
     const size_t most = allowed == allowed_shared.end() ? kMostStaticShared : allowed->second;
-    return threads >= 1 && threads <= 1024 && block.z <= 64 && grid.x >= 1 &&
-           grid.x <= 0x7fffffffu && grid.y >= 1 && grid.y <= 65535 && grid.z >= 1 &&
-           grid.z <= 65535 && dynamic_bytes <= most;
+    if (threads < 1 || threads > 1024 || block.z > 64 || grid.x < 1 || grid.x > 0x7fffffffu ||
+        grid.y < 1 || grid.y > 65535 || grid.z < 1 || grid.z > 65535)
+        return cudaErrorInvalidConfiguration;
+    return dynamic_bytes <= most ? cudaSuccess : cudaErrorInvalidValue;
 }
 
 }  // namespace
@@ -60,8 +61,8 @@ namespace polytrain::emulator {
 cudaError_t launch(const void* kernel, dim3 grid, dim3 block, size_t dynamic_bytes,
                    cudaStream_t stream, std::function<void()> body) {
     const std::lock_guard lock(mutex);
-    if (!limits_hold(grid, block, dynamic_bytes, kernel))
-        return answer(cudaErrorInvalidConfiguration);
+    const cudaError_t error = check_limits(grid, block, dynamic_bytes, kernel);
+    if (error != cudaSuccess) return answer(error);
     enqueue(stream, [=] { run_grid(grid, block, dynamic_bytes, body); });
     return cudaSuccess;
 }
@@ -265,11 +266,7 @@ cudaError_t cudaEventCreateWithFlags(cudaEvent_t* event, unsigned) {
 }
 cudaError_t cudaEventDestroy(cudaEvent_t event) {
     const std::lock_guard lock(mutex);
-    // It may still be in a queue.
-    Event& own = event_of(event);
-    streams().drain([&] { return own.done == own.recorded; });
-    streams().drain_all();
-    delete &own;
+    streams().retire(&event_of(event));
     return cudaSuccess;
 }
 cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream) {

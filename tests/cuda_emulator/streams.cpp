@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "cuda_emulator/memory.hpp"
+#include "cuda_emulator/tsan_threads.hpp"
 
 namespace polytrain::emulator {
 
@@ -45,10 +46,6 @@ bool StreamQueue::step() {
     const DeviceAccess access;
 #ifdef POLYTRAIN_EMULATOR_TSAN
     void* host = __tsan_get_current_fiber();
-    if (tsan_ == nullptr) {
-        tsan_ = __tsan_create_fiber(0);
-        __tsan_set_fiber_name(tsan_, "CUDA stream");
-    }
     __tsan_switch_to_fiber(tsan_, 1);
 #endif
     first.queued.acquire();
@@ -72,10 +69,18 @@ bool StreamQueue::step() {
 }
 
 StreamQueue* Streams::create() {
-    return all_.emplace_back(std::make_unique<StreamQueue>()).get();
+    void* fiber = nullptr;
+    if (idle_.empty()) {
+        fiber = TsanThreads::make("CUDA stream");
+    } else {
+        fiber = idle_.back();
+        idle_.pop_back();
+    }
+    return all_.emplace_back(std::make_unique<StreamQueue>(fiber)).get();
 }
 void Streams::destroy(StreamQueue* stream) {
     drain([&] { return stream->empty(); });
+    idle_.push_back(stream->tsan_fiber());
     std::erase_if(all_, [&](const auto& one) { return one.get() == stream; });
 }
 StreamQueue& Streams::checked(cudaStream_t stream) const {
@@ -90,11 +95,7 @@ bool Streams::step() {
     for (const auto& one : all_)
         if (!one->empty()) busy.push_back(one.get());
     if (busy.empty()) return false;
-    const size_t first =
-        schedule().random ? static_cast<size_t>(
-                                (schedule().seed + ++draws_) * uint64_t{0x9e3779b97f4a7c15} >> 33) %
-                                busy.size()
-                          : 0;
+    const size_t first = schedule().random ? random_() % busy.size() : 0;
     for (size_t i = 0; i < busy.size(); ++i)
         if (busy[(first + i) % busy.size()]->step()) return true;
     return false;
@@ -105,11 +106,16 @@ void Streams::drain(const std::function<bool()>& finished) {
     while (!finished())
         if (!step()) ::sched_yield();
 }
+bool Streams::all_empty() const {
+    return std::all_of(all_.begin(), all_.end(), [](const auto& one) { return one->empty(); });
+}
 void Streams::drain_all() {
-    drain([&] {
-        return std::all_of(all_.begin(), all_.end(), [](const auto& one) { return one->empty(); });
-    });
+    drain([&] { return all_empty(); });
     for (const auto& one : all_) one->order.acquire();
+}
+void Streams::retire(Event* event) {
+    if (all_empty()) retired_.clear();
+    retired_.emplace_back(event);
 }
 
 Streams& streams() {

@@ -6,6 +6,7 @@
 #include <deque>
 #include <functional>
 #include <memory>
+#include <random>
 #include <vector>
 
 #include "cuda_emulator/annotations.hpp"
@@ -20,6 +21,7 @@ struct Event {
 
 class StreamQueue {
   public:
+    StreamQueue(void* tsan_fiber) : tsan_(tsan_fiber) {}
     void push(std::function<void()> work);
     void push_until(std::function<bool()> done);
     void record(Event& event);
@@ -30,6 +32,7 @@ class StreamQueue {
     // Does the first of the queue if it can be done now.
     bool step();
     Order order;  // after all that was done
+    void* tsan_fiber() const { return tsan_; }
 
   private:
     struct Node {
@@ -43,7 +46,7 @@ class StreamQueue {
     void add(std::unique_ptr<Node> node);
 
     std::deque<std::unique_ptr<Node>> nodes_;
-    void* tsan_ = nullptr;
+    void* tsan_;
 };
 
 class Streams {
@@ -55,12 +58,20 @@ class Streams {
     // Works on all streams until `finished` answers true.
     void drain(const std::function<bool()>& finished);
     void drain_all();
+    void reseed(uint64_t seed) { random_.seed(seed); }
     // Some work, if there is any.
     bool step();
 
+    // Destroys an event when nothing that is queued can ask for it; the host doesn't wait.
+    void retire(Event* event);
+
   private:
+    bool all_empty() const;
+
     std::vector<std::unique_ptr<StreamQueue>> all_;
-    uint64_t draws_ = 0;
+    std::vector<std::unique_ptr<Event>> retired_;
+    std::vector<void*> idle_;  // TSan fibers of destroyed streams, for the next
+    std::mt19937_64 random_{schedule().seed};
 };
 Streams& streams();
 
