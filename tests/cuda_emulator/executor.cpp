@@ -93,6 +93,7 @@ void Executor::release_barrier() {
 }
 
 void Executor::barrier(Place place) {
+    const Quiet quiet;
     Fiber* own = running_;
     if (at_barrier_ == 0)
         barrier_ = place;
@@ -145,6 +146,7 @@ void Executor::release_meeting(Warp& warp, unsigned mask) {
 }
 
 void Executor::sync_warp(unsigned mask, Place place) {
+    const Quiet quiet;
     Turns& turns = running_->warp->sync(mask);
     Order& order = turns.now();
     order.release();
@@ -158,9 +160,9 @@ void Executor::entry(fcontext::transfer_t from) {
     own.resumed(nullptr);
     Fiber* fiber = own.running_;
     for (;;) {
-        Order &reused = own.crew_->reused, &finished = own.grid_order_->finished;
+        Order &reused = own.crew_->reused.now(), &finished = own.grid_order_->finished;
         own.grid_order_->launched.acquire();
-        reused.acquire();
+        own.crew_->reused.before().acquire();
         (*own.body_)();
         for (const Copy& copy : fiber->copies)
             if (copy.bytes > 0) die("a thread exited with a cp.async that it never waited for");
@@ -206,6 +208,7 @@ void Executor::run_block(dim3 grid, dim3 block, uint3 index) {
     at_barrier_ = 0;
     ++blocks_;
     crew_ = &crews_[{tsan_threads_.launcher(), TsanThreads::kEnabled ? blocks_ % 2 : 0}];
+    ++crew_->reused.passed;
     shared_.begin_block(crew_->shared);
     barriers_ = std::make_unique<Turns>();
     warps_.clear();
@@ -237,6 +240,7 @@ void Executor::run_block(dim3 grid, dim3 block, uint3 index) {
 }
 
 void Executor::run(dim3 grid, dim3 block, size_t dynamic_bytes, const std::function<void()>& body) {
+    const Quiet quiet;
     const size_t blocks = size_t{grid.x} * grid.y * grid.z;
     body_ = &body;
     shared_.begin_grid(dynamic_bytes);
@@ -270,9 +274,11 @@ void sync_warp(unsigned mask, Place place) {
 }
 
 void* shared_array(const void* key, size_t bytes) {
+    const Quiet quiet;
     return executor().shared().array(key, bytes);
 }
 void* dynamic_shared() {
+    const Quiet quiet;
     return executor().shared().dynamic();
 }
 

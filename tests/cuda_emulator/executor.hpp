@@ -47,6 +47,7 @@ struct Turns {
     std::array<Order, 2> order;
     unsigned passed = 0;
     Order& now() { return order[passed % 2]; }
+    Order& before() { return order[(passed + 1) % 2]; }
 };
 struct Warp {
     std::array<Fiber*, 32> fibers{};
@@ -64,6 +65,7 @@ class Executor {
     // Waits for the other lanes of `mask`; the last calls work(warp) for all.
     template <class F>
     void meet(unsigned mask, const char* kind, Place place, F&& work) {
+        const Quiet quiet;
         Warp* warp = arrive(mask, kind, place);
         if (warp != nullptr) {
             work(*warp);
@@ -83,7 +85,7 @@ class Executor {
     struct Crew {
         std::vector<std::unique_ptr<Fiber>> fibers;
         unsigned char* shared = SharedMemory::make();
-        Order reused;
+        Turns reused;  // released by the threads of one block, acquired by those of the next
     };
     // Of one grid: at an address of its own, whose past TSan forgets.
     struct GridOrder {

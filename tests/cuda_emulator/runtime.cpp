@@ -2,13 +2,14 @@
 
 #include <cuda_runtime_api.h>
 
+#include <algorithm>
 #include <cstring>
 #include <map>
-#include <mutex>
 
 #include "cuda_emulator/annotations.hpp"
 #include "cuda_emulator/execution.hpp"
 #include "cuda_emulator/memory.hpp"
+#include "cuda_emulator/runtime.hpp"
 #include "cuda_emulator/shared_memory.hpp"
 #include "cuda_emulator/streams.hpp"
 
@@ -19,16 +20,11 @@ namespace {
 // Of an H100, but for few multiprocessors, so that small tests give each several rows.
 constexpr int kDevices = 4, kMultiprocessors = 4;
 
-std::recursive_mutex mutex;
 int device = 0;
 std::map<const void*, size_t> allowed_shared;  // by kernel
 std::map<void*, size_t> pinned;
 cudaError_t last_error = cudaSuccess;
 
-cudaError_t answer(cudaError_t error) {
-    if (error != cudaSuccess) last_error = error;
-    return error;
-}
 Event& event_of(cudaEvent_t event) {
     if (event == nullptr) die("a null event");
     return *reinterpret_cast<Event*>(event);
@@ -58,11 +54,30 @@ cudaError_t check_limits(dim3 grid, dim3 block, size_t dynamic_bytes, const void
 
 namespace polytrain::emulator {
 
+std::recursive_mutex& run_time_mutex() {
+    static std::recursive_mutex one;
+    return one;
+}
+cudaError_t answer(cudaError_t error) {
+    if (error != cudaSuccess) last_error = error;
+    return error;
+}
+bool is_pinned(const void* data, size_t bytes) {
+    const auto* at = static_cast<const char*>(data);
+    return std::any_of(pinned.begin(), pinned.end(), [&](const auto& one) {
+        const auto* first = static_cast<const char*>(one.first);
+        return at >= first && at + bytes <= first + one.second;
+    });
+}
+
 cudaError_t launch(const void* kernel, dim3 grid, dim3 block, size_t dynamic_bytes,
                    cudaStream_t stream, std::function<void()> body) {
-    const std::lock_guard lock(mutex);
+    const std::lock_guard lock(run_time_mutex());
     const cudaError_t error = check_limits(grid, block, dynamic_bytes, kernel);
     if (error != cudaSuccess) return answer(error);
+    const Capture* capture = streams().checked(stream).capture();
+    if (capture != nullptr && capture->is_broken())
+        return answer(cudaErrorStreamCaptureInvalidated);
     enqueue(stream, [=] { run_grid(grid, block, dynamic_bytes, body); });
     return cudaSuccess;
 }
@@ -124,7 +139,7 @@ cudaError_t cudaRuntimeGetVersion(int* version) {
     return cudaSuccess;
 }
 cudaError_t cudaMemGetInfo(size_t* free, size_t* total) {
-    const std::lock_guard lock(mutex);
+    const std::lock_guard lock(run_time_mutex());
     *free = device_bytes_free();
     *total = device_bytes_total();
     return cudaSuccess;
@@ -144,6 +159,16 @@ const char* cudaGetErrorName(cudaError_t error) {
             return "cudaErrorInvalidDevice";
         case cudaErrorNotReady:
             return "cudaErrorNotReady";
+        case cudaErrorStreamCaptureUnsupported:
+            return "cudaErrorStreamCaptureUnsupported";
+        case cudaErrorStreamCaptureInvalidated:
+            return "cudaErrorStreamCaptureInvalidated";
+        case cudaErrorStreamCaptureUnjoined:
+            return "cudaErrorStreamCaptureUnjoined";
+        case cudaErrorStreamCaptureIsolation:
+            return "cudaErrorStreamCaptureIsolation";
+        case cudaErrorCapturedEvent:
+            return "cudaErrorCapturedEvent";
         default:
             return "cudaError";
     }
@@ -161,7 +186,7 @@ cudaError_t cudaPeekAtLastError() {
 }
 
 cudaError_t cudaFuncSetAttribute(const void* kernel, cudaFuncAttribute attribute, int value) {
-    const std::lock_guard lock(mutex);
+    const std::lock_guard lock(run_time_mutex());
     if (attribute != cudaFuncAttributeMaxDynamicSharedMemorySize)
         die("cudaFuncSetAttribute: attribute %d isn't emulated", static_cast<int>(attribute));
     if (value < 0 || static_cast<size_t>(value) > kMostShared) return answer(cudaErrorInvalidValue);
@@ -170,26 +195,30 @@ cudaError_t cudaFuncSetAttribute(const void* kernel, cudaFuncAttribute attribute
 }
 
 cudaError_t cudaMalloc(void** data, size_t bytes) {
-    const std::lock_guard lock(mutex);
+    const std::lock_guard lock(run_time_mutex());
+    if (streams().is_forbidden()) return answer(cudaErrorStreamCaptureUnsupported);
     *data = bytes == 0 ? nullptr : allocate_device(bytes);
     return *data == nullptr && bytes > 0 ? answer(cudaErrorMemoryAllocation) : cudaSuccess;
 }
 cudaError_t cudaFree(void* data) {
-    const std::lock_guard lock(mutex);
+    const std::lock_guard lock(run_time_mutex());
     if (data == nullptr) return cudaSuccess;
+    if (streams().is_forbidden()) return answer(cudaErrorStreamCaptureUnsupported);
     streams().drain_all();
     free_device(data);
     return cudaSuccess;
 }
 cudaError_t cudaMallocHost(void** data, size_t bytes) {
-    const std::lock_guard lock(mutex);
+    const std::lock_guard lock(run_time_mutex());
+    if (streams().is_forbidden()) return answer(cudaErrorStreamCaptureUnsupported);
     *data = ::operator new(bytes);
     pinned[*data] = bytes;
     return cudaSuccess;
 }
 cudaError_t cudaFreeHost(void* data) {
-    const std::lock_guard lock(mutex);
+    const std::lock_guard lock(run_time_mutex());
     if (data == nullptr) return cudaSuccess;
+    if (streams().is_forbidden()) return answer(cudaErrorStreamCaptureUnsupported);
     streams().drain_all();
     if (pinned.erase(data) == 0) die("cudaFreeHost of what cudaMallocHost didn't give");
     ::operator delete(data);
@@ -198,14 +227,18 @@ cudaError_t cudaFreeHost(void* data) {
 
 cudaError_t cudaMemcpyAsync(void* to, const void* from, size_t bytes, cudaMemcpyKind kind,
                             cudaStream_t stream) {
-    const std::lock_guard lock(mutex);
+    const std::lock_guard lock(run_time_mutex());
     check_side(to, bytes, kind != cudaMemcpyDeviceToHost, "cudaMemcpyAsync to");
     check_side(from, bytes, kind != cudaMemcpyHostToDevice, "cudaMemcpyAsync from");
+    const bool is_pageable = (kind == cudaMemcpyDeviceToHost && !is_pinned(to, bytes)) ||
+                             (kind == cudaMemcpyHostToDevice && !is_pinned(from, bytes));
+    if (is_pageable && Streams::is_forbidden(streams().checked(stream)))
+        return answer(cudaErrorStreamCaptureUnsupported);
     enqueue(stream, [=] { copy_now(to, from, bytes); });
     return cudaSuccess;
 }
 cudaError_t cudaMemsetAsync(void* data, int value, size_t bytes, cudaStream_t stream) {
-    const std::lock_guard lock(mutex);
+    const std::lock_guard lock(run_time_mutex());
     check_device_range(data, bytes, "cudaMemsetAsync");
     enqueue(stream, [=] {
         note_write(data, bytes);
@@ -215,7 +248,7 @@ cudaError_t cudaMemsetAsync(void* data, int value, size_t bytes, cudaStream_t st
 }
 
 cudaError_t cudaStreamCreateWithFlags(cudaStream_t* stream, unsigned flags) {
-    const std::lock_guard lock(mutex);
+    const std::lock_guard lock(run_time_mutex());
     if (flags != cudaStreamNonBlocking)
         die("a stream that waits for the default stream: make it cudaStreamNonBlocking");
     *stream = reinterpret_cast<cudaStream_t>(streams().create());
@@ -230,34 +263,36 @@ cudaError_t cudaDeviceGetStreamPriorityRange(int* least, int* greatest) {
     return cudaSuccess;
 }
 cudaError_t cudaStreamDestroy(cudaStream_t stream) {
-    const std::lock_guard lock(mutex);
+    const std::lock_guard lock(run_time_mutex());
     streams().destroy(&streams().checked(stream));
     return cudaSuccess;
 }
 cudaError_t cudaStreamSynchronize(cudaStream_t stream) {
-    const std::lock_guard lock(mutex);
+    const std::lock_guard lock(run_time_mutex());
     StreamQueue& queue = streams().checked(stream);
+    if (Streams::is_forbidden(queue)) return answer(cudaErrorStreamCaptureUnsupported);
     streams().drain([&] { return queue.empty(); });
     queue.order.acquire();
     return cudaSuccess;
 }
 cudaError_t cudaStreamQuery(cudaStream_t stream) {
-    const std::lock_guard lock(mutex);
+    const std::lock_guard lock(run_time_mutex());
     StreamQueue& queue = streams().checked(stream);
+    if (Streams::is_forbidden(queue)) return answer(cudaErrorStreamCaptureUnsupported);
     streams().step();
     if (!queue.empty()) return cudaErrorNotReady;
     queue.order.acquire();
     return cudaSuccess;
 }
 cudaError_t cudaDeviceSynchronize() {
-    const std::lock_guard lock(mutex);
+    const std::lock_guard lock(run_time_mutex());
+    if (streams().is_forbidden()) return answer(cudaErrorStreamCaptureUnsupported);
     streams().drain_all();
     return cudaSuccess;
 }
 cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event, unsigned) {
-    const std::lock_guard lock(mutex);
-    streams().checked(stream).wait(event_of(event));
-    return cudaSuccess;
+    const std::lock_guard lock(run_time_mutex());
+    return answer(streams().checked(stream).wait(event_of(event)));
 }
 
 cudaError_t cudaEventCreateWithFlags(cudaEvent_t* event, unsigned) {
@@ -265,28 +300,30 @@ cudaError_t cudaEventCreateWithFlags(cudaEvent_t* event, unsigned) {
     return cudaSuccess;
 }
 cudaError_t cudaEventDestroy(cudaEvent_t event) {
-    const std::lock_guard lock(mutex);
+    const std::lock_guard lock(run_time_mutex());
     streams().retire(&event_of(event));
     return cudaSuccess;
 }
 cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream) {
-    const std::lock_guard lock(mutex);
+    const std::lock_guard lock(run_time_mutex());
     streams().checked(stream).record(event_of(event));
     return cudaSuccess;
 }
 cudaError_t cudaEventQuery(cudaEvent_t event) {
-    const std::lock_guard lock(mutex);
+    const std::lock_guard lock(run_time_mutex());
     Event& own = event_of(event);
+    if (own.was_captured) return answer(cudaErrorCapturedEvent);
     streams().step();
     if (own.done < own.recorded) return cudaErrorNotReady;
-    own.order.acquire();
+    if (own.order) own.order->acquire();
     return cudaSuccess;
 }
 cudaError_t cudaEventSynchronize(cudaEvent_t event) {
-    const std::lock_guard lock(mutex);
+    const std::lock_guard lock(run_time_mutex());
     Event& own = event_of(event);
+    if (own.was_captured) return answer(cudaErrorCapturedEvent);
     streams().drain([&] { return own.done >= own.recorded; });
-    own.order.acquire();
+    if (own.order) own.order->acquire();
     return cudaSuccess;
 }
 

@@ -118,6 +118,7 @@ void cp_async(void* shared, const void* global, int bytes, int valid, Place plac
     if (valid > 0) check_device_range(global, static_cast<size_t>(valid), "cp.async");
     note_read(global, static_cast<size_t>(valid));
     note_write(shared, static_cast<size_t>(bytes));
+    const Quiet quiet;
     Fiber& own = executor().fiber();
     own.copies.push_back({shared, global, bytes, valid, own.copy_group});
 }
@@ -126,14 +127,18 @@ void cp_async_commit() {
 }
 void cp_async_wait(int groups_left) {
     Fiber& own = executor().fiber();
-    std::erase_if(own.copies, [&](const Copy& copy) {
-        if (copy.group >= own.copy_group - groups_left) return false;
+    const auto is_awaited = [&](const Copy& copy) {
+        return copy.group < own.copy_group - groups_left;
+    };
+    for (const Copy& copy : own.copies) {
+        if (!is_awaited(copy)) continue;
         copy_bytes(copy.to, copy.from, static_cast<size_t>(copy.valid));
         fill_bytes(static_cast<char*>(copy.to) + copy.valid, 0,
                    static_cast<size_t>(copy.bytes - copy.valid));
         note_write(copy.to, static_cast<size_t>(copy.bytes));
-        return true;
-    });
+    }
+    const Quiet quiet;
+    std::erase_if(own.copies, is_awaited);
 }
 
 }  // namespace polytrain::emulator

@@ -90,6 +90,20 @@ class PinnedArray {
     T* data_ = nullptr;
 };
 
+// One block of threads that each call f; f's copy is the kernel's argument.
+template <class F>
+void call_kernel(F f) {
+    f();
+}
+template <class F>
+void run_in_block(cudaStream_t stream, unsigned threads, F f) {
+    must(cuda::launch_kernel(call_kernel<F>, dim3(1), dim3(threads), 0, stream, f));
+}
+template <class F>
+void run_in_warp(cudaStream_t stream, F f) {
+    run_in_block(stream, 32, f);
+}
+
 // 0, 1, 2, ...
 inline std::vector<float> counting(size_t count, float from = 0) {
     std::vector<float> values(count);
