@@ -12,6 +12,7 @@ namespace {
 
 void nothing(int* data) {
     DYNAMIC_SHARED(int, shared);
+    if (threadIdx.x != 0) return;
     shared[0] = 1;
     if (data != nullptr) data[0] = shared[0];
 }
