@@ -1,19 +1,20 @@
 #!/usr/bin/env bash
 # Installs packages, builds and runs the tests.
 # Usage: test.sh [--sanitize] [--slow]
-#   (nothing)    release build, the fast set and that of several processes (mpi)
-#   --sanitize   the same sets under AddressSanitizer and UndefinedBehaviorSanitizer, then a minute
-#                of each fuzz target
+#   (nothing)    release build, the fast set, that of several processes (mpi) and that of the CUDA
+#                backend on the emulator (emulated)
+#   --sanitize   the same sets under AddressSanitizer and UndefinedBehaviorSanitizer, the emulated
+#                set under ThreadSanitizer, then a minute of each fuzz target
 #   --slow       release build, the slow set, and the tests of the tests (scripts/mutants.sh)
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-preset=release label='fast|mpi'
+preset=release label='fast|mpi|emulated'
 for argument in "$@"; do
     case $argument in
         --sanitize) preset=asan ;;
         --slow) label=slow ;;
-        *) sed -n '2,8s/^# \{0,1\}//p' "$0"; exit 2 ;;
+        *) sed -n '2,9s/^# \{0,1\}//p' "$0"; exit 2 ;;
     esac
 done
 
@@ -22,4 +23,14 @@ cmake --preset "$preset" -DPOLYTRAIN_TESTS=ON
 cmake --build --preset "$preset"
 ctest --preset "$preset" -L "$label"
 if [ "$label" = slow ]; then scripts/mutants.sh; fi
-if [ "$preset" = asan ]; then scripts/fuzz.sh 60; fi
+if [ "$preset" = asan ]; then
+    # Races between threads of a kernel, and between streams.
+    cmake --preset tsan -DPOLYTRAIN_TESTS=ON
+    if cmake --build --preset tsan --target help | grep -q test_emulator; then
+        cmake --build --preset tsan --target test_ops test_emulator
+        ctest --preset tsan -L emulated
+    else
+        echo "Skipped: the emulated CUDA backend isn't built (no CUDA headers or Boost.Context)"
+    fi
+    scripts/fuzz.sh 60
+fi

@@ -92,10 +92,12 @@ __global__ void sum_kernel(const T* x, int64_t count, bool squared, double* part
     block_sums(sum, shared);
     if (threadIdx.x == 0) parts[blockIdx.x] = sum[0];
 }
-__global__ void sum_of_parts_kernel(const double* parts, int64_t count, double* result) {
+__global__ void sum_of_parts_kernel(const double* parts, int64_t count, bool squared,
+                                    double* result) {
     SHARED_ARRAY(double, shared, 32);
     double sum[1] = {0};
-    for (int64_t i = threadIdx.x; i < count; i += blockDim.x) sum[0] += parts[i];
+    for (int64_t i = threadIdx.x; i < count; i += blockDim.x)
+        sum[0] += squared ? parts[i] * parts[i] : parts[i];
     block_sums(sum, shared);
     if (threadIdx.x == 0) *result = sum[0];
 }
@@ -150,19 +152,25 @@ void register_elementwise(OpTable& table, const DeviceInfo&) {
                        data_of<T>(op.y), op.y.elements(), op.key, op.std, op.cut, op.first);
             });
         });
-    add_cuda<Sum>(
-        table, &Sum::x,
-        [](const Sum& op, const Stream& stream) {
-            auto* parts = data_of<double>(op.scratch);
-            with_storage(op.x, [&](auto t) {
-                using T = decltype(t);
-                launch("sum", sum_kernel<T>, {sum_parts(op), kSumThreads}, stream, data_of<T>(op.x),
-                       op.x.elements(), op.squared, parts);
-            });
-            launch("sum.of_parts", sum_of_parts_kernel, {1, kSumThreads}, stream, parts,
-                   sum_parts(op), data_of<double>(op.result_1));
-        },
-        [](const Sum& op) { return static_cast<size_t>(sum_parts(op)) * sizeof(double); });
+    const auto run_sum = [](const Sum& op, const Stream& stream) {
+        const auto add_up = [&](const Tensor& parts, int64_t count, bool squared) {
+            launch("sum.of_parts", sum_of_parts_kernel, {1, kSumThreads}, stream,
+                   data_of<double>(parts), count, squared, data_of<double>(op.result_1));
+        };
+        // Of sums, as a rule: few.
+        if (op.x.dtype == DType::kF64) return add_up(op.x, op.x.elements(), op.squared);
+        with_storage(op.x, [&](auto t) {
+            using T = decltype(t);
+            launch("sum", sum_kernel<T>, {sum_parts(op), kSumThreads}, stream, data_of<T>(op.x),
+                   op.x.elements(), op.squared, data_of<double>(op.scratch));
+        });
+        add_up(op.scratch, sum_parts(op), false);
+    };
+    table.add<Sum>(
+        {"cuda", [](const Sum& op) { return is_float(op.x.dtype); }, run_sum, [](const Sum& op) {
+             return op.x.dtype == DType::kF64 ? 0
+                                              : static_cast<size_t>(sum_parts(op)) * sizeof(double);
+         }});
     add_cuda<SquaredChunks>(
         table, &SquaredChunks::x, [](const SquaredChunks& op, const Stream& stream) {
             with_storage(op.x, [&](auto t) {

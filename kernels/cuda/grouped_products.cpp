@@ -41,6 +41,13 @@ size_t GroupedProducts::scratch_bytes(int64_t groups, const Product& largest) {
 void GroupedProducts::run(const std::vector<Group>& groups, const Tensor& scratch,
                           const Stream& stream) {
     if (groups.empty()) return;
+    // In and out are the same for all groups: where one is 0 nothing is to be multiplied.
+    if (const Product& any = groups[0].product; any.m == 0 || any.n == 0 || any.k == 0) {
+        for (const Group& group : groups)
+            if (const Product& p = group.product; p.k == 0 && !p.adds)
+                stream.zero({group.c, {p.m * p.n}, p.result, {}});
+        return;
+    }
     blas_check(cublasSetStream(handle_, static_cast<cudaStream_t>(stream.handle())),
                "cublasSetStream");
     // The table is for as many groups as were planned, which are no fewer.

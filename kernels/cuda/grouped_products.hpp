@@ -24,7 +24,7 @@ class GroupedProducts {
     };
     // Bytes of scratch for so many groups, `largest` being the largest there may be.
     static size_t scratch_bytes(int64_t groups, const Product& largest);
-    // Queues them. All have the same dtypes; none is empty. In one launch where none adds and
+    // Queues them. All have the same dtypes, and rows. In one launch where none adds and
     // results are of the operands' type (the library has no other kind), else one after another.
     void run(const std::vector<Group>& groups, const Tensor& scratch, const Stream& stream);
 

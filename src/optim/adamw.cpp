@@ -5,6 +5,7 @@
 
 #include "ops/adamw.hpp"
 #include "ops/elementwise.hpp"
+#include "tensor/host.hpp"
 
 namespace polytrain {
 
@@ -38,7 +39,8 @@ void AdamWOptimizer::plan(const Planner& planner) {
         chunks += chunk_count(*parameter);
     }
     chunk_squares_ = planner.plan.add("squares", {chunks}, DType::kF64, Life::kOptimizer);
-    result_ = planner.plan.add("squares.sum", {1}, DType::kF64, Life::kOptimizer);
+    sums_ = planner.plan.add("squares.sums", {static_cast<int64_t>(parameters_.size())},
+                             DType::kF64, Life::kOptimizer);
 }
 
 void AdamWOptimizer::reset(const Pass& pass) const {
@@ -104,15 +106,15 @@ std::vector<double> AdamWOptimizer::squares(const Pass& pass, const F& shard) co
         begin += chunk_count(*parameter);
     }
     if (layout_.ranks > 1) pass.groups->all().all_reduce(chunks, Reduce::kSum, "squares").wait();
-    std::vector<double> squares;
+    const Tensor sums = pass[sums_];
     begin = 0;
-    for (const Parameter* parameter : parameters_) {
-        const int64_t end = begin + chunk_count(*parameter);
-        pass.run(Sum{chunks.rows(begin, end), pass[result_], false, {}});
-        pass.stream.download(&squares.emplace_back(), pass[result_], sizeof(double));
+    for (size_t i = 0; i < parameters_.size(); ++i) {
+        const int64_t end = begin + chunk_count(*parameters_[i]);
+        const auto at = static_cast<int64_t>(i);
+        pass.run(Sum{chunks.rows(begin, end), sums.rows(at, at + 1), false, {}});
         begin = end;
     }
-    return squares;
+    return to_host<double>(pass.stream, sums);
 }
 
 double AdamWOptimizer::gradient_norm(const Pass& pass, int64_t scored) {

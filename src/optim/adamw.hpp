@@ -65,7 +65,7 @@ class AdamWOptimizer {
     Layout layout_;
     std::vector<TensorId> m_, v_, masters_;  // by index
     std::vector<double> squares_;            // of the last gradient
-    TensorId chunk_squares_, result_;
+    TensorId chunk_squares_, sums_;
 };
 
 }  // namespace polytrain

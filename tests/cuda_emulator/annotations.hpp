@@ -20,6 +20,8 @@ void __tsan_acquire(void* address);
 void __tsan_release(void* address);
 void __tsan_read_range(void* address, unsigned long size);
 void __tsan_write_range(void* address, unsigned long size);
+void __tsan_ignore_thread_begin();
+void __tsan_ignore_thread_end();
 }
 #endif
 
@@ -38,6 +40,25 @@ struct alignas(8) Order {
 #else
     void release() {}
     void acquire() {}
+#endif
+};
+
+// While one lives TSan takes no note of what the fiber that made it reads, writes, allocates and
+// frees: the emulator's own memory, which libtsan's malloc and memmove would see even here. Order
+// is noted all the same.
+struct Quiet {
+    Quiet(const Quiet&) = delete;
+    Quiet& operator=(const Quiet&) = delete;
+#ifdef POLYTRAIN_EMULATOR_TSAN
+    Quiet() {
+        __tsan_ignore_thread_begin();
+    }
+    ~Quiet() {
+        __tsan_ignore_thread_end();
+    }
+#else
+    Quiet() {}
+    ~Quiet() {}
 #endif
 };
 

@@ -154,10 +154,12 @@ inline void cp_async_wait() {
 }
 
 // 16 bytes at a 16-byte boundary, in one access.
-inline uint4 load_16(const void* from) {
+inline uint4 load_16(const void* from, EMULATOR_PLACE) {
+    emulator::check_aligned(from, 16, place);
     return *static_cast<const uint4*>(from);
 }
-inline void store_16(void* to, uint4 value) {
+inline void store_16(void* to, uint4 value, EMULATOR_PLACE) {
+    emulator::check_aligned(to, 16, place);
     *static_cast<uint4*>(to) = value;
 }
 

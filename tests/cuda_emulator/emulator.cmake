@@ -7,6 +7,8 @@ if(NOT POLYTRAIN_CUDA_INCLUDE OR NOT POLYTRAIN_BOOST_CONTEXT OR NOT POLYTRAIN_BO
     return()
 endif()
 set(POLYTRAIN_EMULATED_CUDA ON)
+# ThreadSanitizer sleeps a second at each program's end, for threads that PolyTrain hasn't.
+set(POLYTRAIN_EMULATED_ENVIRONMENT TSAN_OPTIONS=atexit_sleep_ms=0)
 
 # The emulator itself. Never under ThreadSanitizer (annotations.hpp says why).
 file(GLOB emulator_sources CONFIGURE_DEPENDS cuda_emulator/*.cpp)

@@ -67,6 +67,12 @@ void cp_async_wait(int groups_left);
 void* shared_array(const void* key, size_t bytes);
 void* dynamic_shared();
 
+inline void check_aligned(const void* address, unsigned bytes, Place place) {
+    if (reinterpret_cast<uintptr_t>(address) % bytes != 0)
+        die("%s:%d: an access of %u bytes at %p, which isn't aligned to them", place.file,
+            place.line, bytes, address);
+}
+
 // Runs a grid at once; `body` is one thread's work.
 void run_grid(dim3 grid, dim3 block, size_t dynamic_bytes, const std::function<void()>& body);
 // As cudaLaunchKernel: queues it on the stream, or says what of the launch is wrong. `kernel`

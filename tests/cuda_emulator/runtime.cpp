@@ -2,14 +2,15 @@
 
 #include <cuda_runtime_api.h>
 
+#include <algorithm>
 #include <cstring>
 #include <map>
-#include <mutex>
 #include <thread>
 
 #include "cuda_emulator/annotations.hpp"
 #include "cuda_emulator/execution.hpp"
 #include "cuda_emulator/memory.hpp"
+#include "cuda_emulator/runtime.hpp"
 #include "cuda_emulator/shared_memory.hpp"
 #include "cuda_emulator/streams.hpp"
 
@@ -20,7 +21,6 @@ namespace {
 // Of an H100, but for few multiprocessors, so that small tests give each several rows.
 constexpr int kDevices = 4, kMultiprocessors = 4;
 
-std::recursive_mutex mutex;
 // The thread that the device's work is done in: a query by another does none.
 const std::thread::id main_thread = std::this_thread::get_id();
 int device = 0;
@@ -28,10 +28,6 @@ std::map<const void*, size_t> allowed_shared;  // by kernel
 std::map<void*, size_t> pinned;
 cudaError_t last_error = cudaSuccess;
 
-cudaError_t answer(cudaError_t error) {
-    if (error != cudaSuccess) last_error = error;
-    return error;
-}
 Event& event_of(cudaEvent_t event) {
     if (event == nullptr) die("a null event");
     return *reinterpret_cast<Event*>(event);
@@ -47,13 +43,14 @@ void copy_now(void* to, const void* from, size_t bytes) {
     note_write(to, bytes);
     copy_bytes(to, from, bytes);
 }
-bool limits_hold(dim3 grid, dim3 block, size_t dynamic_bytes, const void* kernel) {
+cudaError_t check_limits(dim3 grid, dim3 block, size_t dynamic_bytes, const void* kernel) {
     const size_t threads = size_t{block.x} * block.y * block.z;
     const auto allowed = allowed_shared.find(kernel);
     const size_t most = allowed == allowed_shared.end() ? kMostStaticShared : allowed->second;
-    return threads >= 1 && threads <= 1024 && block.z <= 64 && grid.x >= 1 &&
-           grid.x <= 0x7fffffffu && grid.y >= 1 && grid.y <= 65535 && grid.z >= 1 &&
-           grid.z <= 65535 && dynamic_bytes <= most;
+    if (threads < 1 || threads > 1024 || block.z > 64 || grid.x < 1 || grid.x > 0x7fffffffu ||
+        grid.y < 1 || grid.y > 65535 || grid.z < 1 || grid.z > 65535)
+        return cudaErrorInvalidConfiguration;
+    return dynamic_bytes <= most ? cudaSuccess : cudaErrorInvalidValue;
 }
 
 }  // namespace
@@ -61,16 +58,34 @@ bool limits_hold(dim3 grid, dim3 block, size_t dynamic_bytes, const void* kernel
 namespace polytrain::emulator {
 
 void give_way() {
-    mutex.unlock();
+    run_time_mutex().unlock();
     std::this_thread::yield();
-    mutex.lock();
+    run_time_mutex().lock();
+}
+std::recursive_mutex& run_time_mutex() {
+    static std::recursive_mutex one;
+    return one;
+}
+cudaError_t answer(cudaError_t error) {
+    if (error != cudaSuccess) last_error = error;
+    return error;
+}
+bool is_pinned(const void* data, size_t bytes) {
+    const auto* at = static_cast<const char*>(data);
+    return std::any_of(pinned.begin(), pinned.end(), [&](const auto& one) {
+        const auto* first = static_cast<const char*>(one.first);
+        return at >= first && at + bytes <= first + one.second;
+    });
 }
 
 cudaError_t launch(const void* kernel, dim3 grid, dim3 block, size_t dynamic_bytes,
                    cudaStream_t stream, std::function<void()> body) {
-    const std::lock_guard lock(mutex);
-    if (!limits_hold(grid, block, dynamic_bytes, kernel))
-        return answer(cudaErrorInvalidConfiguration);
+    const std::lock_guard lock(run_time_mutex());
+    const cudaError_t error = check_limits(grid, block, dynamic_bytes, kernel);
+    if (error != cudaSuccess) return answer(error);
+    const Capture* capture = streams().checked(stream).capture();
+    if (capture != nullptr && capture->is_broken())
+        return answer(cudaErrorStreamCaptureInvalidated);
     enqueue(stream, [=] { run_grid(grid, block, dynamic_bytes, body); });
     return cudaSuccess;
 }
@@ -132,7 +147,7 @@ cudaError_t cudaRuntimeGetVersion(int* version) {
     return cudaSuccess;
 }
 cudaError_t cudaMemGetInfo(size_t* free, size_t* total) {
-    const std::lock_guard lock(mutex);
+    const std::lock_guard lock(run_time_mutex());
     *free = device_bytes_free();
     *total = device_bytes_total();
     return cudaSuccess;
@@ -152,6 +167,16 @@ const char* cudaGetErrorName(cudaError_t error) {
             return "cudaErrorInvalidDevice";
         case cudaErrorNotReady:
             return "cudaErrorNotReady";
+        case cudaErrorStreamCaptureUnsupported:
+            return "cudaErrorStreamCaptureUnsupported";
+        case cudaErrorStreamCaptureInvalidated:
+            return "cudaErrorStreamCaptureInvalidated";
+        case cudaErrorStreamCaptureUnjoined:
+            return "cudaErrorStreamCaptureUnjoined";
+        case cudaErrorStreamCaptureIsolation:
+            return "cudaErrorStreamCaptureIsolation";
+        case cudaErrorCapturedEvent:
+            return "cudaErrorCapturedEvent";
         default:
             return "cudaError";
     }
@@ -169,7 +194,7 @@ cudaError_t cudaPeekAtLastError() {
 }
 
 cudaError_t cudaFuncSetAttribute(const void* kernel, cudaFuncAttribute attribute, int value) {
-    const std::lock_guard lock(mutex);
+    const std::lock_guard lock(run_time_mutex());
     if (attribute != cudaFuncAttributeMaxDynamicSharedMemorySize)
         die("cudaFuncSetAttribute: attribute %d isn't emulated", static_cast<int>(attribute));
     if (value < 0 || static_cast<size_t>(value) > kMostShared) return answer(cudaErrorInvalidValue);
@@ -178,26 +203,30 @@ cudaError_t cudaFuncSetAttribute(const void* kernel, cudaFuncAttribute attribute
 }
 
 cudaError_t cudaMalloc(void** data, size_t bytes) {
-    const std::lock_guard lock(mutex);
+    const std::lock_guard lock(run_time_mutex());
+    if (streams().is_forbidden()) return answer(cudaErrorStreamCaptureUnsupported);
     *data = bytes == 0 ? nullptr : allocate_device(bytes);
     return *data == nullptr && bytes > 0 ? answer(cudaErrorMemoryAllocation) : cudaSuccess;
 }
 cudaError_t cudaFree(void* data) {
-    const std::lock_guard lock(mutex);
+    const std::lock_guard lock(run_time_mutex());
     if (data == nullptr) return cudaSuccess;
+    if (streams().is_forbidden()) return answer(cudaErrorStreamCaptureUnsupported);
     streams().drain_all();
     free_device(data);
     return cudaSuccess;
 }
 cudaError_t cudaMallocHost(void** data, size_t bytes) {
-    const std::lock_guard lock(mutex);
+    const std::lock_guard lock(run_time_mutex());
+    if (streams().is_forbidden()) return answer(cudaErrorStreamCaptureUnsupported);
     *data = ::operator new(bytes);
     pinned[*data] = bytes;
     return cudaSuccess;
 }
 cudaError_t cudaFreeHost(void* data) {
-    const std::lock_guard lock(mutex);
+    const std::lock_guard lock(run_time_mutex());
     if (data == nullptr) return cudaSuccess;
+    if (streams().is_forbidden()) return answer(cudaErrorStreamCaptureUnsupported);
     streams().drain_all();
     if (pinned.erase(data) == 0) die("cudaFreeHost of what cudaMallocHost didn't give");
     ::operator delete(data);
@@ -206,14 +235,18 @@ cudaError_t cudaFreeHost(void* data) {
 
 cudaError_t cudaMemcpyAsync(void* to, const void* from, size_t bytes, cudaMemcpyKind kind,
                             cudaStream_t stream) {
-    const std::lock_guard lock(mutex);
+    const std::lock_guard lock(run_time_mutex());
     check_side(to, bytes, kind != cudaMemcpyDeviceToHost, "cudaMemcpyAsync to");
     check_side(from, bytes, kind != cudaMemcpyHostToDevice, "cudaMemcpyAsync from");
+    const bool is_pageable = (kind == cudaMemcpyDeviceToHost && !is_pinned(to, bytes)) ||
+                             (kind == cudaMemcpyHostToDevice && !is_pinned(from, bytes));
+    if (is_pageable && Streams::is_forbidden(streams().checked(stream)))
+        return answer(cudaErrorStreamCaptureUnsupported);
     enqueue(stream, [=] { copy_now(to, from, bytes); });
     return cudaSuccess;
 }
 cudaError_t cudaMemsetAsync(void* data, int value, size_t bytes, cudaStream_t stream) {
-    const std::lock_guard lock(mutex);
+    const std::lock_guard lock(run_time_mutex());
     check_device_range(data, bytes, "cudaMemsetAsync");
     enqueue(stream, [=] {
         note_write(data, bytes);
@@ -223,7 +256,7 @@ cudaError_t cudaMemsetAsync(void* data, int value, size_t bytes, cudaStream_t st
 }
 
 cudaError_t cudaStreamCreateWithFlags(cudaStream_t* stream, unsigned flags) {
-    const std::lock_guard lock(mutex);
+    const std::lock_guard lock(run_time_mutex());
     if (flags != cudaStreamNonBlocking)
         die("a stream that waits for the default stream: make it cudaStreamNonBlocking");
     *stream = reinterpret_cast<cudaStream_t>(streams().create());
@@ -238,34 +271,36 @@ cudaError_t cudaDeviceGetStreamPriorityRange(int* least, int* greatest) {
     return cudaSuccess;
 }
 cudaError_t cudaStreamDestroy(cudaStream_t stream) {
-    const std::lock_guard lock(mutex);
+    const std::lock_guard lock(run_time_mutex());
     streams().destroy(&streams().checked(stream));
     return cudaSuccess;
 }
 cudaError_t cudaStreamSynchronize(cudaStream_t stream) {
-    const std::lock_guard lock(mutex);
+    const std::lock_guard lock(run_time_mutex());
     StreamQueue& queue = streams().checked(stream);
+    if (Streams::is_forbidden(queue)) return answer(cudaErrorStreamCaptureUnsupported);
     streams().drain([&] { return queue.empty(); });
     queue.order.acquire();
     return cudaSuccess;
 }
 cudaError_t cudaStreamQuery(cudaStream_t stream) {
-    const std::lock_guard lock(mutex);
+    const std::lock_guard lock(run_time_mutex());
     StreamQueue& queue = streams().checked(stream);
+    if (Streams::is_forbidden(queue)) return answer(cudaErrorStreamCaptureUnsupported);
     if (std::this_thread::get_id() == main_thread) streams().step();
     if (!queue.empty()) return cudaErrorNotReady;
     queue.order.acquire();
     return cudaSuccess;
 }
 cudaError_t cudaDeviceSynchronize() {
-    const std::lock_guard lock(mutex);
+    const std::lock_guard lock(run_time_mutex());
+    if (streams().is_forbidden()) return answer(cudaErrorStreamCaptureUnsupported);
     streams().drain_all();
     return cudaSuccess;
 }
 cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event, unsigned) {
-    const std::lock_guard lock(mutex);
-    streams().checked(stream).wait(event_of(event));
-    return cudaSuccess;
+    const std::lock_guard lock(run_time_mutex());
+    return answer(streams().checked(stream).wait(event_of(event)));
 }
 
 cudaError_t cudaEventCreateWithFlags(cudaEvent_t* event, unsigned) {
@@ -273,32 +308,30 @@ cudaError_t cudaEventCreateWithFlags(cudaEvent_t* event, unsigned) {
     return cudaSuccess;
 }
 cudaError_t cudaEventDestroy(cudaEvent_t event) {
-    const std::lock_guard lock(mutex);
-    // It may still be in a queue.
-    Event& own = event_of(event);
-    streams().drain([&] { return own.done == own.recorded; });
-    streams().drain_all();
-    delete &own;
+    const std::lock_guard lock(run_time_mutex());
+    streams().retire(&event_of(event));
     return cudaSuccess;
 }
 cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream) {
-    const std::lock_guard lock(mutex);
+    const std::lock_guard lock(run_time_mutex());
     streams().checked(stream).record(event_of(event));
     return cudaSuccess;
 }
 cudaError_t cudaEventQuery(cudaEvent_t event) {
-    const std::lock_guard lock(mutex);
+    const std::lock_guard lock(run_time_mutex());
     Event& own = event_of(event);
+    if (own.was_captured) return answer(cudaErrorCapturedEvent);
     if (std::this_thread::get_id() == main_thread) streams().step();
     if (own.done < own.recorded) return cudaErrorNotReady;
-    own.order.acquire();
+    if (own.order) own.order->acquire();
     return cudaSuccess;
 }
 cudaError_t cudaEventSynchronize(cudaEvent_t event) {
-    const std::lock_guard lock(mutex);
+    const std::lock_guard lock(run_time_mutex());
     Event& own = event_of(event);
+    if (own.was_captured) return answer(cudaErrorCapturedEvent);
     streams().drain([&] { return own.done >= own.recorded; });
-    own.order.acquire();
+    if (own.order) own.order->acquire();
     return cudaSuccess;
 }
 

@@ -13,15 +13,14 @@ constexpr size_t kCapacity = size_t{512} << 10;
 
 }  // namespace
 
-SharedMemory::SharedMemory() {
-    for (unsigned char*& set : sets_) {
-        set = static_cast<unsigned char*>(std::aligned_alloc(1024, kCapacity));
-        poison(set, kCapacity);
-    }
+unsigned char* SharedMemory::make() {
+    auto* memory = static_cast<unsigned char*>(std::aligned_alloc(1024, kCapacity));
+    poison(memory, kCapacity);
+    return memory;
 }
 
-void SharedMemory::begin_block(int set) {
-    memory_ = sets_[set];
+void SharedMemory::begin_block(unsigned char* memory) {
+    memory_ = memory;
     used_ = claimed_ = 0;
     arrays_.clear();
 }

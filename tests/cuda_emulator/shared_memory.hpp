@@ -14,11 +14,11 @@ inline constexpr size_t kMostShared = 227 << 10, kMostStaticShared = 48 << 10;
 
 class SharedMemory {
   public:
-    SharedMemory();
+    // Memory that a block's arrays can be put in.
+    static unsigned char* make();
 
     void begin_grid(size_t dynamic_bytes) { dynamic_bytes_ = dynamic_bytes; }
-    // Two sets of memory take turns.
-    void begin_block(int set);
+    void begin_block(unsigned char* memory);
     void end_block();
 
     // NaN bytes when first asked for in a block.
@@ -35,7 +35,6 @@ class SharedMemory {
     };
     void* add(const void* key, size_t bytes);
 
-    unsigned char* sets_[2];
     unsigned char* memory_ = nullptr;
     size_t used_ = 0, dynamic_bytes_ = 0, claimed_ = 0;
     std::vector<Array> arrays_;

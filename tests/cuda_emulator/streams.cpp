@@ -3,37 +3,60 @@
 #include <algorithm>
 
 #include "cuda_emulator/memory.hpp"
+#include "cuda_emulator/tsan_threads.hpp"
 
 namespace polytrain::emulator {
 
 void StreamQueue::add(std::unique_ptr<Node> node) {
     node->queued.release();
-    nodes_.push_back(std::move(node));
+    {
+        const Quiet quiet;
+        nodes_.push_back(std::move(node));
+    }
     if (!schedule().lazy)
         while (step()) {
         }
 }
 void StreamQueue::push(std::function<void()> work) {
+    if (capture_ != nullptr) return capture_->add(this, std::move(work));
     auto node = std::make_unique<Node>();
     node->work = std::move(work);
     add(std::move(node));
 }
 void StreamQueue::push_until(std::function<bool()> done) {
+    if (capture_ != nullptr) die("work that goes on elsewhere can't be captured");
     auto node = std::make_unique<Node>();
     node->done = std::move(done);
     add(std::move(node));
 }
 void StreamQueue::record(Event& event) {
+    event.capture = capture_;
+    event.was_captured = capture_ != nullptr;
+    if (capture_ != nullptr) return capture_->record(this, event);
     auto node = std::make_unique<Node>();
     node->recorded = &event;
+    node->order = event.order = std::make_shared<Order>();
     ++event.recorded;
     add(std::move(node));
 }
-void StreamQueue::wait(Event& event) {
+cudaError_t StreamQueue::wait(Event& event) {
+    if (event.capture != nullptr) {
+        if (capture_ != nullptr && capture_ != event.capture) return cudaErrorStreamCaptureMerge;
+        capture_ = event.capture;
+        capture_->wait(this, event);
+        return cudaSuccess;
+    }
+    if (event.was_captured) return cudaErrorCapturedEvent;
+    if (capture_ != nullptr) {
+        capture_->break_off();
+        return cudaErrorStreamCaptureIsolation;
+    }
     auto node = std::make_unique<Node>();
     node->awaited = &event;
+    node->order = event.order;
     node->target = event.recorded;
     add(std::move(node));
+    return cudaSuccess;
 }
 
 bool StreamQueue::step() {
@@ -43,24 +66,26 @@ bool StreamQueue::step() {
     const DeviceAccess access;
 #ifdef POLYTRAIN_EMULATOR_TSAN
     void* host = __tsan_get_current_fiber();
-    if (tsan_ == nullptr) {
-        tsan_ = __tsan_create_fiber(0);
-        __tsan_set_fiber_name(tsan_, "CUDA stream");
-    }
     __tsan_switch_to_fiber(tsan_, 1);
 #endif
     first.queued.acquire();
     bool did = true;
     if (first.done) did = first.done();
     if (did) {
-        const std::unique_ptr<Node> node = std::move(nodes_.front());
-        nodes_.pop_front();
+        std::unique_ptr<Node> node;
+        {
+            const Quiet quiet;
+            node = std::move(nodes_.front());
+            nodes_.pop_front();
+        }
         if (node->work) node->work();
         if (node->recorded != nullptr) {
-            node->recorded->order.release();
+            node->order->release();
             ++node->recorded->done;
         }
-        if (node->awaited != nullptr) node->awaited->order.acquire();
+        if (node->awaited != nullptr && node->order) node->order->acquire();
+        const Quiet quiet;
+        node.reset();
     }
     order.release();
 #ifdef POLYTRAIN_EMULATOR_TSAN
@@ -70,10 +95,19 @@ bool StreamQueue::step() {
 }
 
 StreamQueue* Streams::create() {
-    return all_.emplace_back(std::make_unique<StreamQueue>()).get();
+    void* fiber = nullptr;
+    if (idle_.empty()) {
+        fiber = TsanThreads::make("CUDA stream");
+    } else {
+        fiber = idle_.back();
+        idle_.pop_back();
+    }
+    return all_.emplace_back(std::make_unique<StreamQueue>(fiber)).get();
 }
 void Streams::destroy(StreamQueue* stream) {
+    if (stream->capture() != nullptr) die("a stream is destroyed while it captures");
     drain([&] { return stream->empty(); });
+    idle_.push_back(stream->tsan_fiber());
     std::erase_if(all_, [&](const auto& one) { return one.get() == stream; });
 }
 StreamQueue& Streams::checked(cudaStream_t stream) const {
@@ -88,11 +122,7 @@ bool Streams::step() {
     for (const auto& one : all_)
         if (!one->empty()) busy.push_back(one.get());
     if (busy.empty()) return false;
-    const size_t first =
-        schedule().random ? static_cast<size_t>(
-                                (schedule().seed + ++draws_) * uint64_t{0x9e3779b97f4a7c15} >> 33) %
-                                busy.size()
-                          : 0;
+    const size_t first = schedule().random ? random_() % busy.size() : 0;
     for (size_t i = 0; i < busy.size(); ++i)
         if (busy[(first + i) % busy.size()]->step()) return true;
     return false;
@@ -103,11 +133,46 @@ void Streams::drain(const std::function<bool()>& finished) {
     while (!finished())
         if (!step()) give_way();
 }
+void Streams::begin_capture(StreamQueue& stream, bool forbids) {
+    stream.set_capture(captures_.emplace_back(std::make_unique<Capture>(&stream, forbids)).get());
+}
+std::unique_ptr<Capture> Streams::end_capture(StreamQueue& origin) {
+    for (StreamQueue* stream : origin.capture()->streams())
+        if (stream != &origin) stream->set_capture(nullptr);
+    const auto found = std::find_if(captures_.begin(), captures_.end(),
+                                    [&](const auto& one) { return one.get() == origin.capture(); });
+    std::unique_ptr<Capture> capture = std::move(*found);
+    captures_.erase(found);
+    origin.set_capture(nullptr);
+    for (Event* event : capture->events()) event->capture = nullptr;
+    return capture;
+}
+bool Streams::is_forbidden() {
+    bool is = false;
+    for (const auto& capture : captures_)
+        if (capture->forbids()) {
+            capture->break_off();
+            is = true;
+        }
+    return is;
+}
+bool Streams::is_forbidden(const StreamQueue& stream) {
+    if (stream.capture() == nullptr) return false;
+    stream.capture()->break_off();
+    return true;
+}
+
+bool Streams::all_empty() const {
+    return std::all_of(all_.begin(), all_.end(), [](const auto& one) { return one->empty(); });
+}
 void Streams::drain_all() {
-    drain([&] {
-        return std::all_of(all_.begin(), all_.end(), [](const auto& one) { return one->empty(); });
-    });
+    drain([&] { return all_empty(); });
     for (const auto& one : all_) one->order.acquire();
+}
+void Streams::retire(Event* event) {
+    if (event->capture != nullptr) event->capture->forget(event);
+    if (all_empty()) retired_.clear();
+    retired_.emplace_back(event);
 }
 
 Streams& streams() {
