@@ -166,11 +166,12 @@ void register_elementwise(OpTable& table, const DeviceInfo&) {
         });
         add_up(op.scratch, sum_parts(op), false);
     };
-    table.add<Sum>(
-        {"cuda", [](const Sum& op) { return is_float(op.x.dtype); }, run_sum, [](const Sum& op) {
-             return op.x.dtype == DType::kF64 ? 0
-                                              : static_cast<size_t>(sum_parts(op)) * sizeof(double);
-         }});
+    table.add<Sum>({"cuda", [](const Sum& op) { return is_float(op.x.dtype); }, run_sum,
+                    [](const Sum& op) {
+                        return op.x.dtype == DType::kF64
+                                   ? 0
+                                   : static_cast<size_t>(sum_parts(op)) * sizeof(double);
+                    }});
     add_cuda<SquaredChunks>(
         table, &SquaredChunks::x, [](const SquaredChunks& op, const Stream& stream) {
             with_storage(op.x, [&](auto t) {

@@ -27,6 +27,7 @@ struct Way {
 nlohmann::json config_of(nlohmann::json config, const Way& way) {
     config["precision"] = way.precision;
     config["train"]["recompute"] = way.recompute;
+    config["train"]["batch"] = 8;
     return config;
 }
 
