@@ -15,3 +15,34 @@ add_library(polytrain_opener INTERFACE)
 target_link_options(polytrain_opener INTERFACE
     "LINKER:--whole-archive,$<TARGET_FILE:polytrain_host>,--no-whole-archive")
 target_link_libraries(polytrain_opener INTERFACE polytrain_host ${CMAKE_DL_LIBS})
+
+option(POLYTRAIN_CUDA "libpolytrain_cuda.so, by nvcc with cuBLAS, cuDNN and NCCL (preset cuda)" OFF)
+if(POLYTRAIN_CUDA)
+    find_program(POLYTRAIN_NVCC nvcc
+        HINTS ${POLYTRAIN_CUDA_ROOT}/bin $ENV{CUDA_HOME}/bin /usr/local/cuda/bin REQUIRED)
+    set(CMAKE_CUDA_COMPILER ${POLYTRAIN_NVCC})
+    # Code for A100, H100 and B200; others from A100 on compile the PTX when they load it.
+    set(CMAKE_CUDA_ARCHITECTURES 80 90a-real 100-real)
+    set(CMAKE_CUDA_STANDARD 20)
+    enable_language(CUDA)
+    find_package(CUDAToolkit REQUIRED)
+    get_filename_component(cuda_root ${POLYTRAIN_CUDA_INCLUDE} DIRECTORY)
+    foreach(library cudnn nccl)
+        find_library(POLYTRAIN_${library} ${library} REQUIRED
+            HINTS ${CUDAToolkit_LIBRARY_DIR} ${cuda_root}/lib64 ${cuda_root}/lib)
+    endforeach()
+    add_library(polytrain_cuda MODULE ${cuda_kernel_sources} ${cuda_host_sources})
+    target_include_directories(polytrain_cuda PRIVATE ${PROJECT_SOURCE_DIR} ${PROJECT_SOURCE_DIR}/src
+        ${PROJECT_BINARY_DIR}/generated)
+    target_include_directories(polytrain_cuda SYSTEM PRIVATE ${POLYTRAIN_CUDA_INCLUDE})
+    # Under nvcc fmt 9 does without constexpr unless it is told to have it, and then its formats fail.
+    target_compile_options(polytrain_cuda PRIVATE
+        $<$<COMPILE_LANGUAGE:CUDA>:--expt-relaxed-constexpr;-DFMT_USE_CONSTEXPR=1>)
+    target_compile_definitions(polytrain_cuda PRIVATE OMPI_SKIP_MPICXX)
+    target_link_libraries(polytrain_cuda PRIVATE CUDA::cudart_static CUDA::cublas CUDA::cublasLt
+        ${POLYTRAIN_cudnn} ${POLYTRAIN_nccl} fmt::fmt)
+    # What CUDA's libraries are found by on machines whose loader doesn't know them.
+    set_target_properties(polytrain_cuda PROPERTIES
+        LIBRARY_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}
+        BUILD_RPATH "${CUDAToolkit_LIBRARY_DIR};${cuda_root}/lib")
+endif()

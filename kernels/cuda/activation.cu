@@ -12,6 +12,8 @@ namespace {
 template <int kOrder, int kMost>
 struct Mode {
     static constexpr int kCompiledOrder = kOrder, kMostCoefficients = kMost;
+    // That backward's registers leave room for on a multiprocessor.
+    static constexpr int kBlocks = kMost == 0 ? 5 : kOrder < 0 ? 2 : 4;
     int order, count;
 };
 using NoCoefficients = Mode<0, 0>;
@@ -78,7 +80,7 @@ __global__ void __launch_bounds__(256)
 
 // parts_BP: what each block adds to da.
 template <class T, class A, class M, bool kGated>
-__global__ void __launch_bounds__(256)
+__global__ void __launch_bounds__(256, M::kBlocks)
     pointwise_backward(const T* x_NX, const float* a_P, const T* dy_NF, T* dx_NX, float* parts_BP,
                        Tiles tiles, M mode) {
     constexpr int kMost = M::kMostCoefficients;

@@ -11,7 +11,6 @@
 #include <map>
 #include <memory>
 #include <string>
-#include <tuple>
 #include <vector>
 
 #include "kernels/cpu/backend.hpp"
@@ -300,20 +299,20 @@ void check_op(const Make& make, const Values& inputs) {
     }
 }
 
-// Calls f(machine) for every implementation of the first of Ops on the tested device; the machine
-// takes it for all of them. What a kernel of a device can't do, to refuse bad numbers, is tagged
-// [cpu].
-template <class... Ops, class F>
+// Calls f(machine) for every implementation of Op on the tested device; the machine takes it for
+// the others too. What a kernel of a device can't do, to refuse bad numbers, is tagged [cpu].
+template <class Op, class... Others, class F>
 void for_implementations(F&& f) {
-    for (const auto& machine : tested_machines()) {
-        constexpr std::string_view kFirst = std::get<0>(std::tuple{Ops::kName...});
-        for (const std::string& name : machine->ops.implementations(kFirst)) {
-            (machine->ops.force(std::string(Ops::kName.substr(0, Ops::kName.find('.'))), name),
-             ...);
-            INFO(kFirst << " by " << name << " on " << machine->backend->description());
+    const auto base = [](std::string_view name) {
+        return std::string(name.substr(0, name.find('.')));
+    };
+    for (const auto& machine : tested_machines())
+        for (const std::string& name : machine->ops.implementations(Op::kName)) {
+            machine->ops.force(base(Op::kName), name);
+            (machine->ops.force(base(Others::kName), name), ...);
+            INFO(Op::kName << " by " << name << " on " << machine->backend->description());
             f(*machine);
         }
-    }
 }
 
 // Central differences of sum(weights * result) by `input`, against `gradient`; f64.
