@@ -38,7 +38,7 @@ struct Thread {
 extern Thread* current;
 
 // How fibers, blocks and streams are scheduled. From the environment's
-// POLYTRAIN_EMULATOR="seed=1,lazy=0,order=random" or a test.
+// POLYTRAIN_EMULATOR, "seed=7,lazy" or "ordered", or a test.
 struct Schedule {
     uint64_t seed = 1;
     bool random = true;  // else threads and blocks in their order

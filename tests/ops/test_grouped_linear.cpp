@@ -135,7 +135,7 @@ TEST_CASE("grouped_linear: reference against central differences") {
     check_gradient(shape.forward(t), inputs, "w_EOI", {{"y_RO", inputs["dy_RO"]}}, dw);
 }
 
-TEST_CASE("grouped_linear: a group's bits are those that it has alone") {
+TEST_CASE("grouped_linear: a group's bits are those that it has alone", "[cpu]") {
     Random random("grouped linear alone");
     const auto groups = static_cast<int64_t>(kTwoRanks.size());
     const GroupedShape shape{kTwoRanks, 6, 40, 300}, all_own{kTwoRanks, groups, 40, 300};
@@ -159,7 +159,7 @@ TEST_CASE("grouped_linear: a group's bits are those that it has alone") {
     });
 }
 
-TEST_CASE("grouped_linear: a group's numbers reach no other group") {
+TEST_CASE("grouped_linear: a group's numbers reach no other group", "[cpu]") {
     Random random("grouped linear apart");
     const GroupedShape shape{{17, 3, 40}, 3, 9, 20};
     Values inputs = random_inputs(shape, random), damaged = inputs;
@@ -181,7 +181,7 @@ TEST_CASE("grouped_linear: a group's numbers reach no other group") {
     });
 }
 
-TEST_CASE("grouped_linear: offsets that don't fit the rows are refused") {
+TEST_CASE("grouped_linear: offsets that don't fit the rows are refused", "[cpu]") {
     Random random("grouped linear offsets");
     const GroupedShape shape{{2, 3, 1}, 3, 2, 2};
     Values inputs = random_inputs(shape, random);
