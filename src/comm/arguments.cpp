@@ -22,22 +22,28 @@ void check_broadcast(int64_t bytes, int root, int ranks, std::string_view label)
     PT_CHECK(root >= 0 && root < ranks, "broadcast '{}' from rank {} of {}", label, root, ranks);
 }
 
-void check_own(std::span<const int64_t> send_offsets, std::span<const int64_t> receive_offsets,
-               int rank, std::string_view label) {
+void check_all_to_all(std::span<const Range> sends, std::span<const Range> receives, int rank,
+                      int ranks, std::string_view label) {
+    for (const auto& side : {sends, receives}) {
+        PT_CHECK(side.size() == static_cast<size_t>(ranks), "'{}': {} ranges for {} ranks", label,
+                 side.size(), ranks);
+        for (const Range& range : side)
+            PT_CHECK(range.begin >= 0 && range.end >= range.begin, "'{}': a range from {} to {}",
+                     label, range.begin, range.end);
+    }
     const auto own = static_cast<size_t>(rank);
-    const int64_t bytes = send_offsets[own + 1] - send_offsets[own];
-    const int64_t room = receive_offsets[own + 1] - receive_offsets[own];
-    PT_CHECK(bytes == room, "all_to_all '{}': rank {} sends itself {} bytes and expects {}", label,
-             rank, bytes, room);
+    PT_CHECK(sends[own].length() == receives[own].length(),
+             "all_to_all '{}': rank {} sends itself {} bytes and expects {}", label, rank,
+             sends[own].length(), receives[own].length());
 }
 
-void copy_own(const void* send, std::span<const int64_t> send_offsets, void* receive,
-              std::span<const int64_t> receive_offsets, int rank) {
+void copy_own(const void* send, std::span<const Range> sends, void* receive,
+              std::span<const Range> receives, int rank) {
     const auto own = static_cast<size_t>(rank);
-    const int64_t bytes = send_offsets[own + 1] - send_offsets[own];
-    if (bytes == 0) return;  // the buffers may be null
-    std::memcpy(static_cast<char*>(receive) + receive_offsets[own],
-                static_cast<const char*>(send) + send_offsets[own], static_cast<size_t>(bytes));
+    if (sends[own].length() == 0) return;  // the buffers may be null
+    std::memcpy(static_cast<char*>(receive) + receives[own].begin,
+                static_cast<const char*>(send) + sends[own].begin,
+                static_cast<size_t>(sends[own].length()));
 }
 
 }  // namespace polytrain

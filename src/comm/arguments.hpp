@@ -5,7 +5,7 @@
 #include <span>
 #include <string_view>
 
-#include "tensor/tensor.hpp"
+#include "comm/communicator.hpp"
 
 namespace polytrain {
 
@@ -14,10 +14,11 @@ void check_reduced(const Tensor& values, std::string_view label);
 void check_offsets(std::span<const int64_t> offsets, int ranks, std::string_view label);
 void check_broadcast(int64_t bytes, int root, int ranks, std::string_view label);
 
-// An all_to_all's part from this rank to itself: its size on both sides, and copying it.
-void check_own(std::span<const int64_t> send_offsets, std::span<const int64_t> receive_offsets,
-               int rank, std::string_view label);
-void copy_own(const void* send, std::span<const int64_t> send_offsets, void* receive,
-              std::span<const int64_t> receive_offsets, int rank);
+// Of an all_to_all: `ranks` ranges a side, none of which ends before it begins, and the part from
+// this rank to itself as long on both; then copying that part.
+void check_all_to_all(std::span<const Range> sends, std::span<const Range> receives, int rank,
+                      int ranks, std::string_view label);
+void copy_own(const void* send, std::span<const Range> sends, void* receive,
+              std::span<const Range> receives, int rank);
 
 }  // namespace polytrain

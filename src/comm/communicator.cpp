@@ -4,6 +4,12 @@
 
 namespace polytrain {
 
+std::vector<Range> ranges_of(std::span<const int64_t> offsets) {
+    std::vector<Range> ranges;
+    for (size_t i = 0; i + 1 < offsets.size(); ++i) ranges.push_back({offsets[i], offsets[i + 1]});
+    return ranges;
+}
+
 std::vector<std::string> gather_texts(Communicator& group, const std::string& text,
                                       std::string_view label) {
     const auto ranks = static_cast<size_t>(group.size()), own = static_cast<size_t>(group.rank());

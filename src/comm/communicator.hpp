@@ -21,6 +21,13 @@ namespace polytrain {
 
 enum class Reduce : uint8_t { kSum, kMax };
 
+struct Range {
+    int64_t begin = 0, end = 0;
+    int64_t length() const { return end - begin; }
+};
+// Side by side: from each offset to the next.
+std::vector<Range> ranges_of(std::span<const int64_t> offsets);
+
 // An operation under way. Dropping it without waiting is for exceptions that end the process.
 class Pending {
   public:
@@ -72,12 +79,10 @@ class Communicator {
     // In place, over i64 or f64 elements; every rank gets the same bits.
     virtual Pending all_reduce(const Tensor& values, Reduce reduce, std::string_view label) = 0;
 
-    // Bytes [send_offsets[i], send_offsets[i + 1]) of `send` go to rank i, and what rank i sends
-    // lands in bytes [receive_offsets[i], receive_offsets[i + 1]) of `receive`. The offsets, size()
-    // + 1 of them, are copied. The two sides must agree on the lengths.
-    virtual Pending all_to_all(const void* send, std::span<const int64_t> send_offsets,
-                               void* receive, std::span<const int64_t> receive_offsets,
-                               std::string_view label) = 0;
+    // Bytes sends[i] of `send` go to rank i, and what rank i sends lands in bytes receives[i] of
+    // `receive`. The ranges, size() of them, are copied. The two sides must agree on the lengths.
+    virtual Pending all_to_all(const void* send, std::span<const Range> sends, void* receive,
+                               std::span<const Range> receives, std::string_view label) = 0;
 
     // Rank i's bytes [offsets[i], offsets[i + 1]) of `data` reach all others; offsets are the same
     // on all ranks and are copied.

@@ -15,12 +15,10 @@ class LocalCommunicator final : public Communicator {
         check_reduced(values, label);
         return {};
     }
-    Pending all_to_all(const void* send, std::span<const int64_t> send_offsets, void* receive,
-                       std::span<const int64_t> receive_offsets, std::string_view label) override {
-        check_offsets(send_offsets, 1, label);
-        check_offsets(receive_offsets, 1, label);
-        check_own(send_offsets, receive_offsets, 0, label);
-        copy_own(send, send_offsets, receive, receive_offsets, 0);
+    Pending all_to_all(const void* send, std::span<const Range> sends, void* receive,
+                       std::span<const Range> receives, std::string_view label) override {
+        check_all_to_all(sends, receives, 0, 1, label);
+        copy_own(send, sends, receive, receives, 0);
         return {};
     }
     Pending all_gather(void*, std::span<const int64_t> offsets, std::string_view label) override {

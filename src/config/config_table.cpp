@@ -84,6 +84,14 @@ ConfigKey parallel_table() {
                          "ranks and of experts.",
                   .unit = "ranks",
                   .range = between(1, kMaxRanks)}),
+            bind(parallel, &ParallelConfig::expert_rows,
+                 {.name = "expert_rows",
+                  .doc = "With parallel.expert above 1, the rows that a rank has room for at its "
+                         "experts, at least a micro-batch's tokens; where more arrive they come in "
+                         "waves, and results don't depend on how many. 0: room for all that may "
+                         "arrive.",
+                  .unit = "rows",
+                  .range = at_least(0)}),
             bind(parallel, &ParallelConfig::sharding,
                  {.name = "sharding",
                   .doc = "What ranks that hold the same parameters share out: nothing (0), the "
@@ -124,13 +132,15 @@ ConfigKey config_table(const ActivationCatalog& catalog) {
                   .range = at_least(0)}),
             bind(run, &RunConfig::device,
                  {.name = "device",
-                  .doc = "Where tensors live; auto is cuda where there is a device (of several, that "
-                         "of the rank's number on its machine), else the CPU.",
+                  .doc =
+                      "Where tensors live; auto is cuda where there is a device (of several, that "
+                      "of the rank's number on its machine), else the CPU.",
                   .choices = {"auto", "cpu", "cuda"}}),
             bind(run, &RunConfig::precision,
                  {.name = "precision",
                   .doc = "Number type of weights and activations; auto is f32 on the CPU, bf16 on "
-                         "CUDA. With bf16, arithmetic, gradients and the weights that are updated and saved "
+                         "CUDA. With bf16, arithmetic, gradients and the weights that are updated "
+                         "and saved "
                          "stay f32.",
                   .choices = {"auto", "f32", "bf16"}}),
             bind(run, &RunConfig::threads,

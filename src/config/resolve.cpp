@@ -113,6 +113,13 @@ class Resolver {
         if (moe.experts % ranks != 0)
             blame({"parallel.expert", "model.moe.experts"}, "{} ranks don't divide {} experts",
                   ranks, moe.experts);
+        const int64_t rows = config_.parallel.expert_rows;
+        const int64_t tokens = config_.train.micro_batch * config_.model.context;
+        if (rows > 0 && rows < tokens)
+            blame({"parallel.expert_rows", "train.micro_batch", "model.context"},
+                  "{} rows are fewer than the {} tokens of a micro-batch, which may all choose one "
+                  "expert",
+                  rows, tokens);
         if (moe.renormalise && moe.top_k == 1)
             blame({"model.moe.renormalise"},
                   "would make the weight of the one expert of a token always 1, so that the router "

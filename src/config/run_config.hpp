@@ -44,13 +44,14 @@ struct ParallelConfig {
     int64_t expert = 1;    // ranks that share the experts of a layer
     int64_t sharding = 0;  // over the ranks that hold the same parameters: 0, 1, 2
     std::string reduction = "deterministic";  // "deterministic", "exact"
+    int64_t expert_rows = 0;                  // that experts work on at once; 0: all
     double timeout_s = 600;                   // until a silent rank is given up; 0: never
     bool operator==(const ParallelConfig&) const = default;
 };
 
 struct RunConfig {
     uint64_t seed = 1;
-    std::string device = "auto";     // "auto", "cpu"
+    std::string device = "auto";     // "auto", "cpu", "cuda"
     std::string precision = "auto";  // "auto", "f32", "bf16"
     int64_t threads = 0;             // 0: OMP_NUM_THREADS where set, else the usable processors
     ModelConfig model;

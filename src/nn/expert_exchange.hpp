@@ -2,6 +2,7 @@
 
 #include <vector>
 
+#include "nn/expert_waves.hpp"
 #include "nn/layer.hpp"
 
 namespace polytrain {
@@ -15,39 +16,35 @@ class ExpertExchange {
 
     void plan(const Planner& planner);
 
-    // Rows that may arrive at most: every token of the group chooses as many of this rank's experts
-    // as it can.
+    // Rows that there is room for at once: all that may arrive, every token of the group choosing
+    // as many of this rank's experts as it can, or fewer by parallel.expert_rows.
     int64_t most_rows() const { return most_rows_; }
     bool is_alone() const { return place_count_ == 1; }
 
-    // How many rows go to and come from each rank of the group, as offsets in rows.
-    struct Routes {
-        std::vector<int64_t> sent, received;  // [ranks + 1]
-        int64_t rows() const { return received.back(); }
-    };
-    // Exchanges the counts of rows by expert and writes offsets().
-    Routes exchange_counts(const Pass& pass, const Tensor& counts_E) const;
-    // The same routes in backward, from what exchange_counts() left.
-    Routes routes(const Pass& pass, const Tensor& counts_E) const;
+    // Exchanges the counts of rows by expert. What it answers stays until it is called again; the
+    // device is waited for once.
+    const std::vector<ExpertWave>& exchange_counts(const Pass& pass, const Tensor& counts_E);
+    // What it answered last.
+    const std::vector<ExpertWave>& waves() const { return waves_; }
 
-    // Of the groups of rows that arrived, i64 [ranks * local experts + 1]: by sending rank, then by
-    // expert.
-    Tensor offsets(const Pass& pass) const { return pass[offsets_G_]; }
+    // The groups of a wave's rows (ops/grouped_linear.hpp): by sending rank, then by expert.
+    ExpertGroups groups(const Pass& pass, const ExpertWave& wave) const;
 
-    // Whole rows; bytes, so that any type will do.
-    Pending to_experts(const Pass& pass, const Routes& routes, const Tensor& sent,
+    // A wave's rows; bytes, so that any type will do.
+    Pending to_experts(const Pass& pass, const ExpertWave& wave, const Tensor& sent,
                        const Tensor& received) const;
-    Pending to_tokens(const Pass& pass, const Routes& routes, const Tensor& received,
+    Pending to_tokens(const Pass& pass, const ExpertWave& wave, const Tensor& received,
                       const Tensor& sent) const;
 
   private:
-    Pending move(const Pass& pass, const std::vector<int64_t>& from_rows, const Tensor& from,
-                 const std::vector<int64_t>& to_rows, const Tensor& to, const char* what) const;
+    Pending move(const Pass& pass, const std::vector<Range>& from_rows, const Tensor& from,
+                 const std::vector<Range>& to_rows, const Tensor& to, const char* what) const;
 
     std::string name_;
     int64_t experts_, top_k_, width_;
     int64_t place_count_ = 1, most_rows_ = 0;
     TensorId offsets_G_;
+    std::vector<ExpertWave> waves_;
 };
 
 }  // namespace polytrain

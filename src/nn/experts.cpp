@@ -1,7 +1,6 @@
 #include "nn/experts.hpp"
 
 #include "ops/elementwise.hpp"
-#include "tensor/host.hpp"
 
 namespace polytrain {
 
@@ -58,6 +57,7 @@ void Experts::plan(const Planner& planner, int64_t most_rows) {
     groups_ = experts_;  // those of this rank, once for each rank of the group
     coefficients_.dtype = acc;
     planner.declare(coefficients_);
+    sums_by_group_ = planner.layout.expert > 1 && planner.expert_rows > 0;
     keeps_hidden_ = planner.recompute != Recompute::kActivation;
     const Shape up{most_rows, shape_.up_width()}, hidden{most_rows, shape_.hidden};
     const auto in_block = [&](const char* part, Shape shape, DType type) {
@@ -95,11 +95,10 @@ Tensor Experts::row(const Tensor& tensor_EP, int64_t i) {
 }
 
 template <class F>
-void Experts::for_each_group(const Pass& pass, const Tensor& offsets_G, F&& f) const {
-    const auto offsets = to_host<int64_t>(pass.stream, offsets_G);
+void Experts::for_each_group(const ExpertGroups& groups, F&& f) const {
     for (int64_t g = 0; g < groups_; ++g) {
         const auto at = static_cast<size_t>(g);
-        if (offsets[at] < offsets[at + 1]) f(g, offsets[at], offsets[at + 1]);
+        if (groups.host[at] < groups.host[at + 1]) f(g, groups.host[at], groups.host[at + 1]);
     }
 }
 
@@ -110,43 +109,53 @@ ActivationForward Experts::activation(const Pass& pass, int64_t begin, int64_t e
                                      pass[rstd_RS_].rows(begin, end));
 }
 
-void Experts::activate(const Pass& pass, const Tensor& offsets_G, int64_t rows) const {
+void Experts::activate(const Pass& pass, const ExpertGroups& groups) const {
     const Tensor coefficients = pass[coefficients_.value];
-    if (!per_expert_) return pass.run(activation(pass, 0, rows, coefficients));
-    for_each_group(pass, offsets_G, [&](int64_t g, int64_t begin, int64_t end) {
+    if (!per_expert_) return pass.run(activation(pass, 0, groups.rows(), coefficients));
+    for_each_group(groups, [&](int64_t g, int64_t begin, int64_t end) {
         pass.run(activation(pass, begin, end, row(coefficients, g % coefficients.dim(0))));
     });
 }
 
-void Experts::rebuild(const Pass& pass, const Tensor& x_RC, const Tensor& offsets_G) const {
-    const int64_t rows = x_RC.dim(0);
-    pass.run(GroupedLinearForward{x_RC, pass[up_.weight.value], pass[up_RX_].rows(0, rows),
-                                  offsets_G, pass[up_.forward_scratch]});
-    activate(pass, offsets_G, rows);
+void Experts::rebuild(const Pass& pass, const Tensor& x_RC, const ExpertGroups& groups) const {
+    pass.run(GroupedLinearForward{x_RC, pass[up_.weight.value], pass[up_RX_].rows(0, groups.rows()),
+                                  groups.offsets_G, pass[up_.forward_scratch], groups.host.data()});
+    activate(pass, groups);
 }
 
-void Experts::forward(const Pass& pass, const Tensor& x_RC, const Tensor& offsets_G,
+void Experts::forward(const Pass& pass, const Tensor& x_RC, const ExpertGroups& groups,
                       const Tensor& y_RC) const {
-    rebuild(pass, x_RC, offsets_G);
-    pass.run(GroupedLinearForward{pass[hidden_RF_].rows(0, x_RC.dim(0)), pass[down_.weight.value],
-                                  y_RC, offsets_G, pass[down_.forward_scratch]});
+    rebuild(pass, x_RC, groups);
+    pass.run(GroupedLinearForward{pass[hidden_RF_].rows(0, groups.rows()), pass[down_.weight.value],
+                                  y_RC, groups.offsets_G, pass[down_.forward_scratch],
+                                  groups.host.data()});
+}
+
+void Experts::begin_backward(const Pass& pass) const {
+    if (group_sums_GP_.valid()) pass.stream.zero(pass[group_sums_GP_]);
 }
 
 void Experts::backward(const Pass& pass, const Tensor& dy_RC, const Tensor& x_RC,
-                       const Tensor& offsets_G, const Tensor& dx_RC) const {
-    const int64_t rows = x_RC.dim(0);
+                       const ExpertGroups& groups, const Tensor& dx_RC) const {
+    const int64_t rows = groups.rows();
+    const Tensor offsets = groups.offsets_G;
+    const int64_t* const host = groups.host.data();
     const Tensor hidden = pass[hidden_RF_].rows(0, rows);
     const Tensor dhidden = pass[dhidden_RF_].rows(0, rows), dup = pass[dup_RX_].rows(0, rows);
-    if (!keeps_hidden_) activate(pass, offsets_G, rows);
-    pass.run(GroupedLinearBackwardWeight{dy_RC, hidden, pass[down_.weight.gradient], offsets_G,
-                                         pass[down_.weight_scratch]});
-    pass.run(GroupedLinearBackwardInput{dy_RC, pass[down_.weight.value], dhidden, offsets_G,
-                                        pass[down_.input_scratch]});
-    activation_backward(pass, offsets_G, rows);
-    pass.run(GroupedLinearBackwardWeight{dup, x_RC, pass[up_.weight.gradient], offsets_G,
-                                         pass[up_.weight_scratch]});
-    pass.run(GroupedLinearBackwardInput{dup, pass[up_.weight.value], dx_RC, offsets_G,
-                                        pass[up_.input_scratch]});
+    if (!keeps_hidden_) activate(pass, groups);
+    pass.run(GroupedLinearBackwardWeight{dy_RC, hidden, pass[down_.weight.gradient], offsets,
+                                         pass[down_.weight_scratch], host});
+    pass.run(GroupedLinearBackwardInput{dy_RC, pass[down_.weight.value], dhidden, offsets,
+                                        pass[down_.input_scratch], host});
+    activation_backward(pass, groups);
+    pass.run(GroupedLinearBackwardWeight{dup, x_RC, pass[up_.weight.gradient], offsets,
+                                         pass[up_.weight_scratch], host});
+    pass.run(GroupedLinearBackwardInput{dup, pass[up_.weight.value], dx_RC, offsets,
+                                        pass[up_.input_scratch], host});
+}
+
+void Experts::end_backward(const Pass& pass) const {
+    if (group_sums_GP_.valid()) add_group_sums(pass);
 }
 
 void Experts::rows_backward(const Pass& pass, int64_t begin, int64_t end,
@@ -156,23 +165,25 @@ void Experts::rows_backward(const Pass& pass, int64_t begin, int64_t end,
         pass[dup_RX_].rows(begin, end), dcoefficients_P, pass[activation_scratch_]));
 }
 
-void Experts::activation_backward(const Pass& pass, const Tensor& offsets_G, int64_t rows) const {
+void Experts::activation_backward(const Pass& pass, const ExpertGroups& groups) const {
     const Tensor coefficients = pass[coefficients_.value];
     const Tensor gradient = pass[coefficients_.gradient];
     if (per_expert_) {
-        for_each_group(pass, offsets_G, [&](int64_t g, int64_t begin, int64_t end) {
+        for_each_group(groups, [&](int64_t g, int64_t begin, int64_t end) {
             rows_backward(pass, begin, end, row(coefficients, g % coefficients.dim(0)),
                           row(gradient, g % gradient.dim(0)));
         });
     } else if (group_sums_GP_.valid()) {
         const Tensor sums = pass[group_sums_GP_];
-        pass.stream.zero(sums);
-        for_each_group(pass, offsets_G, [&](int64_t g, int64_t begin, int64_t end) {
+        for_each_group(groups, [&](int64_t g, int64_t begin, int64_t end) {
             rows_backward(pass, begin, end, coefficients, row(sums, g));
         });
-        add_group_sums(pass);
+    } else if (sums_by_group_) {
+        for_each_group(groups, [&](int64_t, int64_t begin, int64_t end) {
+            rows_backward(pass, begin, end, coefficients, gradient);
+        });
     } else {
-        rows_backward(pass, 0, rows, coefficients, gradient);
+        rows_backward(pass, 0, groups.rows(), coefficients, gradient);
     }
 }
 
@@ -185,7 +196,8 @@ void Experts::add_group_sums(const Pass& pass) const {
             offsets.push_back(static_cast<int64_t>(sums.bytes()) * place / places);
         const Tensor own = pass[own_sums_EP_];
         pass.groups->experts()
-            .all_to_all(sums.data, offsets, own.data, offsets, name_ + " coefficient sums")
+            .all_to_all(sums.data, ranges_of(offsets), own.data, ranges_of(offsets),
+                        name_ + " coefficient sums")
             .wait();
         sums = own;
     }

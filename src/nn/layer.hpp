@@ -29,6 +29,8 @@ struct Planner {
     // Gradients must not depend on the layout: what other ranks' rows add is kept apart by rank
     // (parallel.reduction "exact").
     bool exact = false;
+    // Rows that experts work on at once, over all ranks' tokens; 0: all that may come.
+    int64_t expert_rows = 0;
     // Gradients of a block are read before backward goes on to the next, which may then use their
     // memory (parallel.sharding 2).
     bool shares_gradients = false;

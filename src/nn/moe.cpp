@@ -73,19 +73,20 @@ void Moe::run_experts(const Pass& pass, const Tensor& x_NC) const {
     const Tensor counts = router_.counts(pass);
     pass.run(DispatchPlan{router_.experts(pass), counts, slots(pass)});
     pass.run(DispatchForward{x_NC, slots(pass), rows});
-    const auto routes = exchange_.exchange_counts(pass, counts);
-    const Tensor offsets = exchange_.offsets(pass);
+    const auto& waves = exchange_.exchange_counts(pass, counts);
     if (exchange_.is_alone()) {
         if (shared_) shared_->forward(pass, x_NC, pass.in_use(shared_NC_));
-        return experts_.forward(pass, rows, offsets, outputs);
+        return experts_.forward(pass, rows, exchange_.groups(pass, waves[0]), outputs);
     }
-    const Tensor arrived = pass[arrived_RC_].rows(0, routes.rows());
-    const Tensor made = pass[made_RC_].rows(0, routes.rows());
-    Pending sending = exchange_.to_experts(pass, routes, rows, arrived);
-    if (shared_) shared_->forward(pass, x_NC, pass.in_use(shared_NC_));
-    sending.wait();
-    experts_.forward(pass, arrived, offsets, made);
-    exchange_.to_tokens(pass, routes, made, outputs).wait();
+    for (const ExpertWave& wave : waves) {
+        const Tensor arrived = pass[arrived_RC_].rows(0, wave.rows());
+        const Tensor made = pass[made_RC_].rows(0, wave.rows());
+        Pending sending = exchange_.to_experts(pass, wave, rows, arrived);
+        if (shared_ && &wave == waves.data()) shared_->forward(pass, x_NC, pass.in_use(shared_NC_));
+        sending.wait();
+        experts_.forward(pass, arrived, exchange_.groups(pass, wave), made);
+        exchange_.to_tokens(pass, wave, made, outputs).wait();
+    }
 }
 
 void Moe::rebuild(const Pass& pass, const Tensor& x_NC) const {
@@ -100,24 +101,42 @@ void Moe::forward(const Pass& pass, const Tensor& x_NC, const Tensor& y_NC) cons
     if (shared_) pass.run(Add{y_NC, pass.in_use(shared_NC_), y_NC});
 }
 
+void Moe::experts_backward(const Pass& pass, const Tensor& x_NC, const Tensor& drows_RC,
+                           const Tensor& dinputs_RC) const {
+    const auto& waves = exchange_.waves();
+    // What forward left is the last wave's: each comes once more.
+    const bool again = waves.size() > 1;
+    if (again) pass.run(DispatchForward{x_NC, slots(pass), pass[rows_RC_]});
+    for (const ExpertWave& wave : waves) {
+        const int64_t rows = wave.rows();
+        const Tensor arrived = pass[arrived_RC_].rows(0, rows);
+        const Tensor dmade = pass[dmade_RC_].rows(0, rows);
+        const Tensor darrived = pass[darrived_RC_].rows(0, rows);
+        const ExpertGroups groups = exchange_.groups(pass, wave);
+        Pending gradients = exchange_.to_experts(pass, wave, drows_RC, dmade);
+        if (again) {
+            exchange_.to_experts(pass, wave, pass[rows_RC_], arrived).wait();
+            experts_.rebuild(pass, arrived, groups);
+        }
+        gradients.wait();
+        experts_.backward(pass, dmade, arrived, groups, darrived);
+        exchange_.to_tokens(pass, wave, darrived, dinputs_RC).wait();
+    }
+}
+
 void Moe::backward(const Pass& pass, const Tensor& dy_NC, const Tensor& x_NC,
                    const Tensor& dx_NC) const {
     const Tensor drows = pass[drows_RC_], dinputs = pass[dinputs_RC_];
     const Tensor dweights = pass[dweights_NK_];
-    const Tensor offsets = exchange_.offsets(pass);
     pass.run(CombineBackward{dy_NC, pass[outputs_RC_], slots(pass), router_.weights(pass), drows,
                              dweights});
-    if (exchange_.is_alone()) {
-        experts_.backward(pass, drows, pass[rows_RC_], offsets, dinputs);
-    } else {
-        const auto routes = exchange_.routes(pass, router_.counts(pass));
-        const int64_t rows = routes.rows();
-        const Tensor dmade = pass[dmade_RC_].rows(0, rows);
-        const Tensor darrived = pass[darrived_RC_].rows(0, rows);
-        exchange_.to_experts(pass, routes, drows, dmade).wait();
-        experts_.backward(pass, dmade, pass[arrived_RC_].rows(0, rows), offsets, darrived);
-        exchange_.to_tokens(pass, routes, darrived, dinputs).wait();
-    }
+    experts_.begin_backward(pass);
+    if (exchange_.is_alone())
+        experts_.backward(pass, drows, pass[rows_RC_], exchange_.groups(pass, exchange_.waves()[0]),
+                          dinputs);
+    else
+        experts_backward(pass, x_NC, drows, dinputs);
+    experts_.end_backward(pass);
     pass.run(DispatchBackward{dinputs, slots(pass), dx_NC});
     if (shared_) shared_->backward(pass, dy_NC, x_NC, pass[shared_NC_]);
     router_.backward(pass, dweights, x_NC, dx_NC);

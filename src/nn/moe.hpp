@@ -35,12 +35,15 @@ class Moe final : public FeedForwardPart {
   private:
     // Up to the rows that the experts make, in outputs_RC.
     void run_experts(const Pass& pass, const Tensor& x_NC) const;
+    // Where other ranks' tokens come too: dinputs_RC of drows_RC.
+    void experts_backward(const Pass& pass, const Tensor& x_NC, const Tensor& drows_RC,
+                          const Tensor& dinputs_RC) const;
     Tensor slots(const Pass& pass) const { return pass.in_use(slots_NK_); }
 
     std::string name_;
     int64_t width_, top_k_;
     Router router_;
-    ExpertExchange exchange_;
+    mutable ExpertExchange exchange_;  // it keeps where the last forward's rows went
     Experts experts_;
     std::optional<FeedForward> shared_;
     // On the tokens' side: R = N K rows.

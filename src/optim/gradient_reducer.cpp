@@ -174,8 +174,8 @@ void GradientReducer::send(const Pass& pass, const Parcel& parcel) {
     for (int rank = 0; rank <= parcel.ranks; ++rank) arrive.push_back(rank * parcel.own_bytes());
     slot.parcel = &parcel;
     slot.pending = group(pass, parcel)
-                       .all_to_all(sent.data, parcel.sizes, received.data, arrive,
-                                   parcel.parameters[0]->name + " gradients");
+                       .all_to_all(sent.data, ranges_of(parcel.sizes), received.data,
+                                   ranges_of(arrive), parcel.parameters[0]->name + " gradients");
 }
 
 void GradientReducer::receive(const Pass& pass, Slot& slot) {

@@ -17,6 +17,7 @@ Planner training_planner(const RunConfig& config, const OpTable& ops, const Layo
                     storage_type(config)};
     planner.layout = layout;
     planner.step_rows = config.train.batch * config.model.context;
+    planner.expert_rows = config.parallel.expert_rows;
     planner.exact = config.parallel.reduction == "exact";
     planner.shares_gradients = config.parallel.sharding == 2;
     if (config.train.recompute != "none")

@@ -31,8 +31,7 @@ std::vector<Traffic> traffic_of(const RunConfig& config, const TrainingPlan& pla
         const auto counts = moe.experts * static_cast<int64_t>(sizeof(int64_t));
         rows.push_back(
             {"expert rows, all to all", times * (passes + 1) * 2 * rows_out * row_bytes});
-        rows.push_back(
-            {"expert counts, all to all", times * passes * counts * (places - 1) / places});
+        rows.push_back({"expert counts, all gather", times * passes * counts * (places - 1)});
     }
     const GradientReducer::Traffic gradients = plan.reducer->traffic();
     rows.push_back({"gradients, all to all", gradients.reduce});

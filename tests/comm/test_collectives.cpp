@@ -50,10 +50,10 @@ TEST_CASE("the group of one rank has all done at once", "[comm]") {
     const std::vector<char> send{1, 2, 3, 4};
     std::vector<char> receive{9, 9, 9, 9};
     const std::vector<int64_t> from{1, 3}, to{2, 4}, longer{0, 4};
-    REQUIRE(group->all_to_all(send.data(), from, receive.data(), to, "rows").done());
+    REQUIRE(group->all_to_all(send.data(), ranges_of(from), receive.data(), ranges_of(to), "rows")
+                .done());
     REQUIRE(receive == std::vector<char>{9, 9, 2, 3});
-    group->all_to_all(nullptr, std::vector<int64_t>{0, 0}, nullptr, std::vector<int64_t>{0, 0}, "")
-        .wait();
+    group->all_to_all(nullptr, std::vector<Range>(1), nullptr, std::vector<Range>(1), "").wait();
     std::vector<int64_t> values{5, -7};
     group->all_reduce({values.data(), Shape{2}, DType::kI64, {}}, Reduce::kSum, "sum").wait();
     REQUIRE(values == std::vector<int64_t>{5, -7});
@@ -64,8 +64,10 @@ TEST_CASE("the group of one rank has all done at once", "[comm]") {
     barrier(*group, "barrier");
 
     const auto thrown = [&](const auto& call) { return thrown_by(call).code; };
-    REQUIRE(thrown([&] { group->all_to_all(send.data(), from, receive.data(), longer, ""); }) ==
-            ExitCode::kInternal);
+    REQUIRE(thrown([&] {
+                group->all_to_all(send.data(), ranges_of(from), receive.data(), ranges_of(longer),
+                                  "");
+            }) == ExitCode::kInternal);
     REQUIRE(thrown([&] { group->all_gather(receive.data(), std::vector<int64_t>{0}, ""); }) ==
             ExitCode::kInternal);
     REQUIRE(thrown([&] { group->broadcast(receive.data(), 4, 1, ""); }) == ExitCode::kInternal);

@@ -81,6 +81,31 @@ TEST_CASE(
     check_spreads(exact(small_dense()), {{2, 1, 1}, {4, 1, 2}, {8, 1, 0}}, "uneven", 0, 3);
 }
 
+TEST_CASE("I15: rows that come to experts in waves give the bits of those that come at once") {
+    if (!have_mpirun()) return;
+    // 24 tokens a micro-batch: 24 rows are the fewest that there may be room for.
+    for (const char* recompute : {"none", "activation", "block"}) {
+        nlohmann::json config = full_moe();
+        config["model"]["moe"]["coefficients"] = "layer";
+        config["train"]["recompute"] = recompute;
+        const Spread spread{4, 4, 1};
+        const Gradients any = gradients_of(config, spread, "uneven", 2);
+        config["parallel"]["expert_rows"] = 1000;
+        const Gradients once = gradients_of(config, spread, "uneven", 2);
+        check_same(any.tensors, once.tensors, kTolerance);
+        for (const int rows : {24, 45}) {
+            INFO(recompute << ", " << rows);
+            config["parallel"]["expert_rows"] = rows;
+            const Gradients waves = gradients_of(config, spread, "uneven", 2);
+            check_same(once.tensors, waves.tensors, 0);
+            CHECK(once.summary == waves.summary);
+        }
+    }
+    nlohmann::json config = exact(small_moe());
+    config["parallel"]["expert_rows"] = 24;
+    check_spreads(config, {{4, 4, 2}}, "uneven", 0);
+}
+
 TEST_CASE("I3, I12: with scope global the micro-batch changes nothing") {
     if (!have_mpirun()) return;
     nlohmann::json config = full_moe();

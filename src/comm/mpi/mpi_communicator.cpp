@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <numeric>
 #include <utility>
 
 #include "comm/arguments.hpp"
@@ -19,9 +20,9 @@ std::vector<int64_t> copy_of(std::span<const int64_t> offsets) {
     return {offsets.begin(), offsets.end()};
 }
 
-std::vector<int64_t> lengths_of(std::span<const int64_t> offsets) {
+std::vector<int64_t> lengths_of(std::span<const Range> ranges) {
     std::vector<int64_t> lengths;
-    for (size_t i = 1; i < offsets.size(); ++i) lengths.push_back(offsets[i] - offsets[i - 1]);
+    for (const Range& range : ranges) lengths.push_back(range.length());
     return lengths;
 }
 
@@ -44,28 +45,26 @@ Pending MpiCommunicator::all_reduce(const Tensor& values, Reduce reduce, std::st
     });
 }
 
-Pending MpiCommunicator::all_to_all(const void* send, std::span<const int64_t> send_offsets,
-                                    void* receive, std::span<const int64_t> receive_offsets,
-                                    std::string_view label) {
-    check_offsets(send_offsets, size(), label);
-    check_offsets(receive_offsets, size(), label);
-    check_own(send_offsets, receive_offsets, rank(), label);
+Pending MpiCommunicator::all_to_all(const void* send, std::span<const Range> sends, void* receive,
+                                    std::span<const Range> receives, std::string_view label) {
+    check_all_to_all(sends, receives, rank(), size(), label);
     Call call{"all_to_all", std::string(label), ""};
-    call.bytes = send_offsets.back() - send_offsets.front();
-    call.sends = lengths_of(send_offsets);
-    call.receives = lengths_of(receive_offsets);
-    return post(std::move(call), [this, send, receive, from = copy_of(send_offsets),
-                                  to = copy_of(receive_offsets)](Requests& requests) {
-        for_each_peer(rank(), size(), [&](size_t peer) {
-            requests.receive(static_cast<char*>(receive) + to[peer], to[peer + 1] - to[peer],
-                             static_cast<int>(peer));
-        });
-        for_each_peer(rank(), size(), [&](size_t peer) {
-            requests.send(static_cast<const char*>(send) + from[peer], from[peer + 1] - from[peer],
-                          static_cast<int>(peer));
-        });
-        copy_own(send, from, receive, to, rank());
-    });
+    call.sends = lengths_of(sends);
+    call.receives = lengths_of(receives);
+    call.bytes = std::accumulate(call.sends.begin(), call.sends.end(), int64_t{0});
+    return post(std::move(call),
+                [this, send, receive, from = std::vector<Range>(sends.begin(), sends.end()),
+                 to = std::vector<Range>(receives.begin(), receives.end())](Requests& requests) {
+                    for_each_peer(rank(), size(), [&](size_t peer) {
+                        requests.receive(static_cast<char*>(receive) + to[peer].begin,
+                                         to[peer].length(), static_cast<int>(peer));
+                    });
+                    for_each_peer(rank(), size(), [&](size_t peer) {
+                        requests.send(static_cast<const char*>(send) + from[peer].begin,
+                                      from[peer].length(), static_cast<int>(peer));
+                    });
+                    copy_own(send, from, receive, to, rank());
+                });
 }
 
 Pending MpiCommunicator::all_gather(void* data, std::span<const int64_t> offsets,

@@ -16,8 +16,8 @@ class MpiCommunicator final : public Communicator {
     int rank() const override { return group_->rank; }
     int size() const override { return static_cast<int>(group_->world_ranks.size()); }
     Pending all_reduce(const Tensor& values, Reduce reduce, std::string_view label) override;
-    Pending all_to_all(const void* send, std::span<const int64_t> send_offsets, void* receive,
-                       std::span<const int64_t> receive_offsets, std::string_view label) override;
+    Pending all_to_all(const void* send, std::span<const Range> sends, void* receive,
+                       std::span<const Range> receives, std::string_view label) override;
     Pending all_gather(void* data, std::span<const int64_t> offsets,
                        std::string_view label) override;
     Pending broadcast(void* data, int64_t bytes, int root, std::string_view label) override;

@@ -86,34 +86,34 @@ class NcclCommunicator final : public Communicator {
                 "ncclAllReduce");
         });
     }
-    Pending all_to_all(const void* send, std::span<const int64_t> send_offsets, void* receive,
-                       std::span<const int64_t> receive_offsets, std::string_view label) override {
-        check_offsets(send_offsets, size_, label);
-        check_offsets(receive_offsets, size_, label);
-        check_own(send_offsets, receive_offsets, rank_, label);
+    Pending all_to_all(const void* send, std::span<const Range> sends, void* receive,
+                       std::span<const Range> receives, std::string_view label) override {
+        check_all_to_all(sends, receives, rank_, size_, label);
+        const auto from = [&](size_t i) {
+            return static_cast<const std::byte*>(send) + sends[i].begin;
+        };
+        const auto to = [&](size_t i) {
+            return static_cast<std::byte*>(receive) + receives[i].begin;
+        };
         return run("all_to_all", label, [&] {
             const auto own = static_cast<size_t>(rank_);
-            if (const int64_t bytes = send_offsets[own + 1] - send_offsets[own]; bytes > 0)
+            if (sends[own].length() > 0)
                 nccl_cuda_check(
-                    cudaMemcpyAsync(static_cast<std::byte*>(receive) + receive_offsets[own],
-                                    static_cast<const std::byte*>(send) + send_offsets[own],
-                                    static_cast<size_t>(bytes), cudaMemcpyDeviceToDevice, stream_),
+                    cudaMemcpyAsync(to(own), from(own), static_cast<size_t>(sends[own].length()),
+                                    cudaMemcpyDeviceToDevice, stream_),
                     "cudaMemcpyAsync");
             grouped([&] {
                 for (int peer = 0; peer < size_; ++peer) {
                     const auto i = static_cast<size_t>(peer);
                     if (peer == rank_) continue;
-                    if (const int64_t bytes = send_offsets[i + 1] - send_offsets[i]; bytes > 0)
-                        nccl_check(
-                            ncclSend(static_cast<const std::byte*>(send) + send_offsets[i],
-                                     static_cast<size_t>(bytes), ncclUint8, peer, comm_, stream_),
-                            "ncclSend");
-                    if (const int64_t bytes = receive_offsets[i + 1] - receive_offsets[i];
-                        bytes > 0)
-                        nccl_check(
-                            ncclRecv(static_cast<std::byte*>(receive) + receive_offsets[i],
-                                     static_cast<size_t>(bytes), ncclUint8, peer, comm_, stream_),
-                            "ncclRecv");
+                    if (sends[i].length() > 0)
+                        nccl_check(ncclSend(from(i), static_cast<size_t>(sends[i].length()),
+                                            ncclUint8, peer, comm_, stream_),
+                                   "ncclSend");
+                    if (receives[i].length() > 0)
+                        nccl_check(ncclRecv(to(i), static_cast<size_t>(receives[i].length()),
+                                            ncclUint8, peer, comm_, stream_),
+                                   "ncclRecv");
                 }
             });
         });

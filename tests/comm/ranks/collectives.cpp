@@ -60,8 +60,8 @@ class Exchange {
     }
 
     void start() {
-        pending_ = group_.all_to_all(send_.data(), send_offsets_, receive_.data(), receive_offsets_,
-                                     "rows " + std::to_string(round_));
+        pending_ = group_.all_to_all(send_.data(), ranges_of(send_offsets_), receive_.data(),
+                                     ranges_of(receive_offsets_), "rows " + std::to_string(round_));
     }
 
     void finish() {
@@ -273,7 +273,9 @@ int speed(const std::vector<std::string>& arguments) {
     barrier(world->all(), "start");
     const Stopwatch clock;
     for (int64_t i = 0; i < rounds; ++i)
-        world->all().all_to_all(send.data(), offsets, receive.data(), offsets, "rows").wait();
+        world->all()
+            .all_to_all(send.data(), ranges_of(offsets), receive.data(), ranges_of(offsets), "rows")
+            .wait();
     if (world->rank() == 0)
         std::cout << clock.seconds() / static_cast<double>(rounds) * 1e6 << " us\n";
     return 0;

@@ -52,7 +52,10 @@ void exchange(Communicator& group, int64_t bytes, int64_t expected) {
     }
     std::vector<char> from(static_cast<size_t>(send.back())),
         to(static_cast<size_t>(receive.back()));
-    group.all_to_all(from.data(), send, to.data(), receive, "layers.3.moe rows").wait();
+    group
+        .all_to_all(from.data(), ranges_of(send), to.data(), ranges_of(receive),
+                    "layers.3.moe rows")
+        .wait();
 }
 
 // fault KIND [TRACE_FOLDER]: what the last rank does while others are in an all_to_all.
