@@ -15,6 +15,16 @@ namespace {
 using namespace polytrain;
 using namespace polytrain::bench;
 
+// For people, beside the JSON.
+void print_row(const nlohmann::ordered_json& result) {
+    const bool is_product = result.contains("tflop_per_s");
+    fmt::print(stderr, "{:<52} {:<9} {:>9.3f} ms {:>8.1f} {}\n", result.at("op").get<std::string>(),
+               result.at("implementation").get<std::string>(),
+               result.at("milliseconds").get<double>(),
+               result.at(is_product ? "tflop_per_s" : "gb_per_s").get<double>(),
+               is_product ? "TFLOP/s" : "GB/s");
+}
+
 int run(bool is_tiny) {
     std::string why;
     auto backend = open_cuda_backend(0, why);
@@ -40,6 +50,7 @@ int run(bool is_tiny) {
         bench.force("attention", names[1]);
         bench_attention(bench, sizes);
     }
+    for (const auto& result : bench.results) print_row(result);
     json["timed"] = bench.results;
     fmt::print("{}\n", json.dump(2));
     return all_same ? 0 : 1;
