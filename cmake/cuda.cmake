@@ -22,7 +22,7 @@ if(POLYTRAIN_CUDA)
         HINTS ${POLYTRAIN_CUDA_ROOT}/bin $ENV{CUDA_HOME}/bin /usr/local/cuda/bin REQUIRED)
     set(CMAKE_CUDA_COMPILER ${POLYTRAIN_NVCC})
     # Code for A100, H100 and B200; others from A100 on compile the PTX when they load it.
-    set(CMAKE_CUDA_ARCHITECTURES 80 90a-real 100-real)
+    set(CMAKE_CUDA_ARCHITECTURES 80 90a-real 100-real CACHE STRING "What nvcc compiles for")
     set(CMAKE_CUDA_STANDARD 20)
     enable_language(CUDA)
     # CMake 3.25 doesn't know that nvcc has it.

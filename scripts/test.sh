@@ -27,7 +27,7 @@ if [ "$preset" = asan ]; then
     # Races between threads of a kernel, and between streams.
     cmake --preset tsan -DPOLYTRAIN_TESTS=ON
     if cmake --build --preset tsan --target help | grep -q test_emulator; then
-        cmake --build --preset tsan --target test_ops test_emulator
+        cmake --build --preset tsan --target test_ops polytrain_cuda_emulated test_emulator
         ctest --preset tsan -L emulated
     else
         echo "Skipped: the emulated CUDA backend isn't built (no CUDA headers or Boost.Context)"

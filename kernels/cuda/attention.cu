@@ -37,6 +37,7 @@ __device__ float dot(const float* a, const float* b, int64_t width) {
 // sums_d += sum_j factor_j tile_jd, the lanes' factors in order.
 __device__ void add_rows(float (&sums)[kColumns], float factor, const float* tile, int64_t width,
                          int lane) {
+#pragma unroll 4  // all of them at once ask for more registers than a thread has
     for (int j = 0; j < kTile; ++j) {
         const float f = __shfl_sync(~0u, factor, j);
 #pragma unroll

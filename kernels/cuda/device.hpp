@@ -73,6 +73,13 @@ __device__ __forceinline__ uint4 load_16(const void* from) {
 __device__ __forceinline__ void store_16(void* to, uint4 value) {
     *static_cast<uint4*>(to) = value;
 }
+// The same to global memory. In PTX, for nvcc takes a plain store apart where another branch stores
+// the same elements one by one.
+__device__ __forceinline__ void store_global_16(void* to, uint4 value) {
+    asm volatile("st.global.v4.u32 [%0],{%1,%2,%3,%4};\n" ::"l"(__cvta_generic_to_global(to)),
+                 "r"(value.x), "r"(value.y), "r"(value.z), "r"(value.w)
+                 : "memory");
+}
 
 template <class... Parameters, class... Arguments>
 cudaError_t launch_kernel(void (*kernel)(Parameters...), dim3 grid, dim3 block, size_t shared_bytes,

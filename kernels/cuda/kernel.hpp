@@ -128,7 +128,7 @@ __device__ __forceinline__ void load_pack(const T* from, int64_t count, float (&
 template <class T>
 __device__ __forceinline__ void store_pack(T* to, int64_t count, const float (&values)[kPack<T>]) {
     if (count >= kPack<T> && is_aligned(to)) {
-        store_16(to, pack(values));
+        store_global_16(to, pack(values));
         return;
     }
 #pragma unroll
@@ -182,8 +182,8 @@ template <int kCount>
 __device__ __forceinline__ void store_floats(float* to, const float (&values)[kCount]) {
 #pragma unroll
     for (int i = 0; i < kCount; i += 4)
-        store_16(to + i, {__float_as_uint(values[i]), __float_as_uint(values[i + 1]),
-                          __float_as_uint(values[i + 2]), __float_as_uint(values[i + 3])});
+        store_global_16(to + i, {__float_as_uint(values[i]), __float_as_uint(values[i + 1]),
+                                 __float_as_uint(values[i + 2]), __float_as_uint(values[i + 3])});
 }
 
 // Sums over all lanes, which all get it; a fixed tree.

@@ -127,8 +127,8 @@ __device__ __forceinline__ void store_rows(const float (&sums)[kWidth / 8][4],
     for (int i = lane; i < 16 * kChunks; i += 32) {
         const int row = i / kChunks, chunk = i % kChunks;
         if (row < count)
-            store_16(to + row * stride + chunk * 8,
-                     load_16(tile + row * kTileStride<kWidth> + chunk * 8));
+            store_global_16(to + row * stride + chunk * 8,
+                            load_16(tile + row * kTileStride<kWidth> + chunk * 8));
     }
 }
 

@@ -10,6 +10,7 @@
 #include "app/command_prepare.hpp"
 #include "app/command_report.hpp"
 #include "app/command_sample.hpp"
+#include "app/command_selftest.hpp"
 #include "app/command_tokenizer.hpp"
 #include "app/command_train.hpp"
 #include "app/runtime.hpp"
@@ -33,6 +34,7 @@ int run(int argc, char** argv) {
     add_report_command(app);
     add_checkpoint_command(app);
     add_config_command(app, activation_catalog);
+    add_selftest_command(app);
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& error) {

@@ -162,6 +162,9 @@ inline void store_16(void* to, uint4 value, EMULATOR_PLACE) {
     emulator::check_aligned(to, 16, place);
     *static_cast<uint4*>(to) = value;
 }
+inline void store_global_16(void* to, uint4 value, EMULATOR_PLACE) {
+    store_16(to, value, place);
+}
 
 template <class... Parameters, class... Arguments>
 cudaError_t launch_kernel(void (*kernel)(Parameters...), dim3 grid, dim3 block, size_t shared_bytes,

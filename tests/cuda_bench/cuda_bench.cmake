@@ -1,0 +1,12 @@
+# The speed of a device's ops, and scripts/gpu_check.sh itself, tried on the emulator.
+add_executable(polytrain_cuda_bench cuda_bench/main.cpp cuda_bench/cases.cpp)
+target_include_directories(polytrain_cuda_bench PRIVATE ${CMAKE_CURRENT_SOURCE_DIR})
+target_link_libraries(polytrain_cuda_bench PRIVATE polytrain_opener nlohmann_json::nlohmann_json)
+set_target_properties(polytrain_cuda_bench PROPERTIES ENABLE_EXPORTS ON
+    RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR})
+
+if(POLYTRAIN_EMULATED_CUDA AND POLYTRAIN_MPI AND NOT POLYTRAIN_SANITIZE)
+    add_test(NAME gpu_check_emulated COMMAND ${PROJECT_SOURCE_DIR}/scripts/gpu_check.sh --emulated
+        --build ${PROJECT_BINARY_DIR} --out ${CMAKE_CURRENT_BINARY_DIR}/gpu_check)
+    set_tests_properties(gpu_check_emulated PROPERTIES LABELS slow PROCESSORS 2)
+endif()
