@@ -62,7 +62,7 @@ TEST_CASE("every key is emitted, in the order of the tables") {
     CHECK(names(json["optimizer"]["schedule"]) ==
           "kind warmup_steps warmup_tokens warmup_ratio decay_steps decay_tokens final_ratio steps "
           "tokens ");
-    CHECK(names(json["parallel"]) == "expert sharding reduction timeout_s ");
+    CHECK(names(json["parallel"]) == "expert expert_rows sharding reduction timeout_s ");
     CHECK(names(json["ops"]) == "force ");
     CHECK(json["model"]["qk_norm"] == "none");
     CHECK(json["data"]["train"][1]["weight"] == 1e-300);

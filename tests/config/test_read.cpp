@@ -37,7 +37,8 @@ TEST_CASE("every key reaches its member") {
                       "clip": 0.6,
                       "schedule": {"kind": "wsd", "warmup_steps": 1, "final_ratio": 0.7,
                                    "warmup_ratio": 0.8, "decay_steps": 2, "steps": 9}},
-        "parallel": {"expert": 2, "sharding": 1, "reduction": "exact", "timeout_s": 9},
+        "parallel": {"expert": 2, "expert_rows": 5000000, "sharding": 1, "reduction": "exact",
+                     "timeout_s": 9},
         "ops": {"force": {"linear": "reference"}}})");
     RunConfig expected;
     expected.seed = 7;
@@ -58,7 +59,7 @@ TEST_CASE("every key reaches its member") {
                       .init = {.std = 0.01, .cut = 3, .depth_scaled = false},
                       .feed_forward = {"polyrelu", 2, true, 77},
                       .moe = {6, 3, 44, 55, "expert", true, 0.2, 0.3, "olmoe", "global", 0.4}};
-    expected.parallel = {2, 1, "exact", 9};
+    expected.parallel = {2, 1, "exact", 5000000, 9};
     expected.data = {{{"a", 1}, {"b", 0.5}}, {{"v", "v.bin"}}, "bytes", false};
     expected.train = {.steps = 11,
                       .tokens = 12345,
@@ -201,7 +202,7 @@ TEST_CASE("a value out of range says the range") {
 
 TEST_CASE("a value that is none of the choices gets the nearest") {
     CHECK(line_failure("\"device\": \"cpuu\"") ==
-          "run.json:3:11: device: \"cpuu\" is none of \"auto\", \"cpu\"; did you mean \"cpu\"?");
+          "run.json:3:11: device: \"cpuu\" is none of \"auto\", \"cpu\", \"cuda\"; did you mean \"cpu\"?");
     CHECK(
         line_failure("\"model\": {\"feed_forward\": {\"activation\": \"polynrm\"}}") ==
         "run.json:3:42: model.feed_forward.activation: \"polynrm\" is none of \"relu\", \"gelu\", "
@@ -222,6 +223,10 @@ TEST_CASE("what makes no sense for experts and ranks is refused") {
          "run.json:3:26: parallel.sharding: 3 is out of range; wants an integer 0 to 2"},
         {"\"parallel\": {\"expert\": 0}",
          "run.json:3:24: parallel.expert: 0 is out of range; wants an integer 1 to 1048576"},
+        {"\"model\": {\"context\": 64, \"moe\": {\"experts\": 4}}, \"train\": {\"micro_batch\": 2}, "
+         "\"parallel\": {\"expert\": 2, \"expert_rows\": 100}",
+         "parallel.expert_rows: 100 rows are fewer than the 128 tokens of a micro-batch, which may "
+         "all choose one expert"},
         {"\"parallel\": {\"expert\": 2}",
          "run.json:3:24: parallel.expert: 2 ranks can't share out experts: the model has none"},
         {"\"model\": {\"moe\": {\"top_k\": 2}}",

@@ -37,9 +37,22 @@ target_link_libraries(cuda_emulated INTERFACE polytrain_options fmt::fmt
 set(sources ${cuda_kernel_sources} ${cuda_host_sources})
 list(FILTER sources EXCLUDE REGEX "cudnn")
 set_source_files_properties(${cuda_kernel_sources} PROPERTIES LANGUAGE CXX)
-add_library(polytrain_cuda_emulated MODULE ${sources} $<TARGET_OBJECTS:cuda_emulator>)
-target_include_directories(polytrain_cuda_emulated PRIVATE ${PROJECT_SOURCE_DIR}/src
-    ${PROJECT_BINARY_DIR}/generated)
+# Those whose traffic is counted (cuda_traffic/traffic.cmake) are compiled in another way there.
+set(counted_kernels ${sources})
+list(FILTER counted_kernels INCLUDE REGEX
+    "/(activation|activation_rows|adamw|add_parts|rms_norm)\\.cu$")
+list(REMOVE_ITEM sources ${counted_kernels})
+function(polytrain_emulated_objects name)
+    add_library(${name} OBJECT ${ARGN})
+    target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR}/src
+        ${PROJECT_BINARY_DIR}/generated)
+    target_link_libraries(${name} PRIVATE cuda_emulated)
+    set_target_properties(${name} PROPERTIES POSITION_INDEPENDENT_CODE ON)
+endfunction()
+polytrain_emulated_objects(cuda_emulated_counted ${counted_kernels})
+polytrain_emulated_objects(cuda_emulated_others ${sources})
+add_library(polytrain_cuda_emulated MODULE $<TARGET_OBJECTS:cuda_emulated_counted>
+    $<TARGET_OBJECTS:cuda_emulated_others> $<TARGET_OBJECTS:cuda_emulator>)
 target_link_libraries(polytrain_cuda_emulated PRIVATE cuda_emulated)
 set_target_properties(polytrain_cuda_emulated PROPERTIES OUTPUT_NAME polytrain_cuda
     LIBRARY_OUTPUT_DIRECTORY ${CMAKE_CURRENT_BINARY_DIR}/cuda_emulator)
