@@ -109,25 +109,25 @@ check_losses() { # CONFIG PRECISION FIRST REST
 }
 
 check_rerun() { # CONFIG: in bf16
-    needs "losses_$1_bf16"
+    needs_run "$1-bf16"
     train cuda "$1" "$1-again" --set precision=bf16
     same_bits "$1-bf16" "$1-again"
 }
 # From the checkpoint half-way, as if the run had been killed after it.
 check_resume() { # CONFIG
-    needs "losses_$1_bf16"
+    needs_run "$1-bf16"
     cp -r "$out/runs/$1-bf16" "$out/runs/$1-resumed"
     rm -r "$out/runs/$1-resumed/checkpoints/$(newest "$1-resumed")"
     train cuda "$1" "$1-resumed" --set precision=bf16 --resume auto
     same_bits "$1-bf16" "$1-resumed"
 }
 check_recompute() { # CONFIG
-    needs "losses_$1_bf16"
+    needs_run "$1-bf16"
     train cuda "$1" "$1-recompute" --set precision=bf16 --set train.recompute=block
     same_bits "$1-bf16" "$1-recompute"
 }
 check_two_gpus() { # CONFIG EXPERT SHARDING
-    needs "losses_$1_f32"
+    needs_run "$1-f32"
     [ "$gpus" -ge 2 ] || skip "one GPU"
     command -v mpirun > /dev/null || skip "no mpirun"
     local name="$1-two-expert$2-sharding$3" again

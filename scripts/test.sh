@@ -1,20 +1,21 @@
 #!/usr/bin/env bash
 # Installs packages, builds and runs the tests.
 # Usage: test.sh [--sanitize] [--slow]
-#   (nothing)    release build, the fast set, that of several processes (mpi) and that of the CUDA
-#                backend on the emulator (emulated)
-#   --sanitize   the same sets under AddressSanitizer and UndefinedBehaviorSanitizer, the emulated
-#                set under ThreadSanitizer, then a minute of each fuzz target
+#   (nothing)    release build, the fast set, that of several processes (mpi), that of the CUDA
+#                backend on the emulator (emulated), and the compile gate (gate), which compiles it
+#                by nvcc where there is one
+#   --sanitize   the sets but the gate under AddressSanitizer and UndefinedBehaviorSanitizer, the
+#                emulated set under ThreadSanitizer, then a minute of each fuzz target
 #   --slow       release build, the slow set, and the tests of the tests (scripts/mutants.sh)
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-preset=release label='fast|mpi|emulated'
+preset=release label='fast|mpi|emulated|gate'
 for argument in "$@"; do
     case $argument in
-        --sanitize) preset=asan ;;
+        --sanitize) preset=asan label='fast|mpi|emulated' ;;
         --slow) label=slow ;;
-        *) sed -n '2,9s/^# \{0,1\}//p' "$0"; exit 2 ;;
+        *) sed -n '2,10s/^# \{0,1\}//p' "$0"; exit 2 ;;
     esac
 done
 

@@ -13,7 +13,7 @@ template <int kOrder, int kMost>
 struct Mode {
     static constexpr int kCompiledOrder = kOrder, kMostCoefficients = kMost;
     // That backward's registers leave room for on a multiprocessor.
-    static constexpr int kBlocks = kMost == 0 ? 5 : kOrder < 0 ? 2 : 4;
+    static constexpr int kBlocks = kMost == 0 ? 5 : kOrder < 0 ? 2 : kOrder < 4 ? 4 : 3;
     int order, count;
 };
 using NoCoefficients = Mode<0, 0>;

@@ -14,7 +14,7 @@ __device__ __forceinline__ int64_t first_element(int each) {
 }
 
 template <class T>
-__global__ void add_kernel(const T* a, const T* b, T* y, int64_t count) {
+__global__ void __launch_bounds__(256) add_kernel(const T* a, const T* b, T* y, int64_t count) {
     const int64_t i = first_element(kPack<T>);
     if (i >= count) return;
     float x[kPack<T>], other[kPack<T>];
@@ -26,7 +26,7 @@ __global__ void add_kernel(const T* a, const T* b, T* y, int64_t count) {
 }
 
 template <class From, class To>
-__global__ void convert_kernel(const From* x, To* y, int64_t count) {
+__global__ void __launch_bounds__(256) convert_kernel(const From* x, To* y, int64_t count) {
     constexpr int kEach = 8;
     const int64_t i = first_element(kEach);
     if (i >= count) return;
@@ -36,7 +36,7 @@ __global__ void convert_kernel(const From* x, To* y, int64_t count) {
 }
 
 template <class T>
-__global__ void fill_kernel(T* y, int64_t count, float value) {
+__global__ void __launch_bounds__(256) fill_kernel(T* y, int64_t count, float value) {
     const int64_t i = first_element(kPack<T>);
     if (i >= count) return;
     float values[kPack<T>];
@@ -48,8 +48,8 @@ __global__ void fill_kernel(T* y, int64_t count, float value) {
 // Box-Muller as kernels/common/normal.hpp has it, in f64 too; cospi needs no reduction of its
 // argument.
 template <class T>
-__global__ void random_normal_kernel(T* y, int64_t count, PhiloxKey key, double std, double cut,
-                                     int64_t first) {
+__global__ void __launch_bounds__(256) random_normal_kernel(T* y, int64_t count, PhiloxKey key,
+                                                            double std, double cut, int64_t first) {
     const int64_t i = first_element(1);
     if (i >= count) return;
     const auto index = static_cast<uint64_t>(first + i);
@@ -82,7 +82,8 @@ int64_t sum_parts(const Sum& op) {
 }
 
 template <class T>
-__global__ void sum_kernel(const T* x, int64_t count, bool squared, double* parts) {
+__global__ void __launch_bounds__(kSumThreads)
+    sum_kernel(const T* x, int64_t count, bool squared, double* parts) {
     SHARED_ARRAY(double, shared, 32);
     const int64_t begin = blockIdx.x * kSumPart;
     const int64_t end = begin + kSumPart < count ? begin + kSumPart : count;
@@ -92,8 +93,8 @@ __global__ void sum_kernel(const T* x, int64_t count, bool squared, double* part
     block_sums(sum, shared);
     if (threadIdx.x == 0) parts[blockIdx.x] = sum[0];
 }
-__global__ void sum_of_parts_kernel(const double* parts, int64_t count, bool squared,
-                                    double* result) {
+__global__ void __launch_bounds__(kSumThreads)
+    sum_of_parts_kernel(const double* parts, int64_t count, bool squared, double* result) {
     SHARED_ARRAY(double, shared, 32);
     double sum[1] = {0};
     for (int64_t i = threadIdx.x; i < count; i += blockDim.x)
@@ -104,7 +105,8 @@ __global__ void sum_of_parts_kernel(const double* parts, int64_t count, bool squ
 
 // A warp to a chunk.
 template <class T>
-__global__ void squared_chunks_kernel(const T* x, int64_t count, double* sums, int64_t chunks) {
+__global__ void __launch_bounds__(256)
+    squared_chunks_kernel(const T* x, int64_t count, double* sums, int64_t chunks) {
     const int64_t chunk = first_element(1) / 32, lane = threadIdx.x % 32;
     if (chunk >= chunks) return;
     const int64_t begin = chunk * SquaredChunks::kChunk;

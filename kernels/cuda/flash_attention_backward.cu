@@ -100,18 +100,18 @@ __global__ void __launch_bounds__(kThreads)
     const int64_t first = index / tiles / at.kv_heads * at.time;
     const int row = static_cast<int>(threadIdx.x) / 32 * 16;
     // Steps: the tiles of queries from the first key on, of each head of the group in turn.
-    const int64_t per_head = (at.time - begin + kQueries - 1) / kQueries;
-    const int64_t steps = per_head * at.per_group();
-    const auto head_of = [&](int64_t step) { return g * at.per_group() + step / per_head; };
-    const auto query_of = [&](int64_t step) { return begin + step % per_head * kQueries; };
-    const auto load_queries = [&](int64_t step) {
+    const int per_head = static_cast<int>((at.time - begin + kQueries - 1) / kQueries);
+    const int steps = per_head * static_cast<int>(at.per_group());
+    const auto head_of = [&](int step) { return g * at.per_group() + step / per_head; };
+    const auto query_of = [&](int step) { return begin + step % per_head * kQueries; };
+    const auto load_queries = [&](int step) {
         const int64_t h = head_of(step), i = query_of(step), left = at.time - i;
         BFloat16* const to = walked + step % 2 * 2 * kTileSize;
         load_tile<kQueries, kWidth, kThreads>(to, qkv + at.q(first + i, h), at.packed, left);
         load_tile<kQueries, kWidth, kThreads>(to + kTileSize, dy + at.y(first + i, h),
                                               at.heads * kWidth, left);
         cp_async_commit();
-        const int64_t own = threadIdx.x;
+        const int own = static_cast<int>(threadIdx.x);
         if (own < kQueries) {
             const int64_t at_n = (first + i + own) * at.heads + h;
             row_numbers[step % 2 * kQueries + own] =
@@ -122,7 +122,7 @@ __global__ void __launch_bounds__(kThreads)
     load_tile<kRows, kWidth, kThreads>(v, qkv + at.v(first + begin, g), at.packed, at.time - begin);
     load_queries(0);
     float dk[kWidth / 8][4] = {}, dv[kWidth / 8][4] = {};
-    for (int64_t step = 0; step < steps; ++step) {
+    for (int step = 0; step < steps; ++step) {
         if (step + 1 < steps) {
             load_queries(step + 1);
             cp_async_wait<1>();

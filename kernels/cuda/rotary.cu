@@ -8,7 +8,8 @@ namespace {
 
 // Made once, so in f64: an angle of 10^6 is then right to 10^-10. In half turns, which cospi and
 // sinpi reduce without error.
-__global__ void rotary_table_kernel(float* table_TD, int64_t time, int64_t width, double theta) {
+__global__ void __launch_bounds__(256)
+    rotary_table_kernel(float* table_TD, int64_t time, int64_t width, double theta) {
     const int64_t half = width / 2;
     const int64_t i = int64_t{blockIdx.x} * blockDim.x + threadIdx.x;
     if (i >= time * half) return;

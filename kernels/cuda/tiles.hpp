@@ -25,8 +25,10 @@ __device__ __forceinline__ void load_tile(BFloat16* tile, const BFloat16* from, 
         const int index = i * kThreads + static_cast<int>(threadIdx.x);
         const int row = index / kChunks, chunk = index % kChunks;
         const bool is_row = row < count;
-        cp_async_16(tile + row * kTileStride<kWidth> + chunk * 8,
-                    from + (is_row ? row * stride : 0) + chunk * 8, is_row);
+        // In 32 bits: what is kept of it over a loop takes half the registers.
+        const int offset = is_row ? row * static_cast<int>(stride) : 0;
+        cp_async_16(tile + row * kTileStride<kWidth> + chunk * 8, from + offset + chunk * 8,
+                    is_row);
     }
 }
 

@@ -88,4 +88,5 @@ same_bits() { # RUN OTHER
     done
     [ "$files" -gt 0 ]
 }
+needs_run() { [ -d "$out/runs/$1/checkpoints" ] || skip "needs run '$1', which did not end"; }
 newest() { (cd "$out/runs/$1/checkpoints" && printf '%s\n' step-* | sort -V | tail -n 1); }

@@ -29,4 +29,5 @@ set_tests_properties(cuda_budget PROPERTIES LABELS gate)
 add_test(NAME cuda_gate COMMAND ${PROJECT_SOURCE_DIR}/scripts/cuda/compile_gate.sh
     --check $<TARGET_FILE:cuda_budget_check> ${PROJECT_SOURCE_DIR}/kernels/cuda/budgets.json
     --program $<TARGET_FILE:polytrain_host> ${PROJECT_BINARY_DIR}/cuda_gate)
-set_tests_properties(cuda_gate PROPERTIES LABELS gate PROCESSORS 2)
+set_tests_properties(cuda_gate PROPERTIES LABELS gate PROCESSORS 2 TIMEOUT 3600
+    SKIP_REGULAR_EXPRESSION "no nvcc here")

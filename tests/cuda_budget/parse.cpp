@@ -2,6 +2,7 @@
 #include <charconv>
 #include <nlohmann/json.hpp>
 #include <regex>
+#include <set>
 #include <sstream>
 
 #include "core/error.hpp"
@@ -42,7 +43,7 @@ int access_bits(const std::string& instruction) {
 
 void read_instruction(const std::string& line, KernelCode& code) {
     constexpr int kWide = 128;
-    static const std::regex async_copy(R"(cp\.async\.c[ag]\.shared[.:\w]*\.global.*, 16\b)");
+    static const std::regex async_copy(R"(cp\.async\.c[ag]\.shared[.:\w]*\.global.*,\s*16\b)");
     if (line.find("ld.global") != line.npos && access_bits(line) >= kWide) code.wide_loads = true;
     if (line.find("st.global") != line.npos && access_bits(line) >= kWide) code.wide_stores = true;
     if (std::regex_search(line, async_copy)) code.wide_loads = true;
@@ -83,16 +84,21 @@ std::vector<KernelUse> parse_ptxas(std::string_view text) {
 
 std::map<std::string, KernelCode> parse_ptx(std::string_view text) {
     static const std::regex entry(R"(\.entry ([\w$]+)\()");
+    static const std::regex function(R"(\.func\s+(?:\([^)]*\)\s*)?([\w$]+)\s*\()");
     static const std::regex bounds(R"(^\.(?:max|req)ntid (\d+)(?:, (\d+))?(?:, (\d+))?)");
-    std::map<std::string, KernelCode> kernels;
+    // Of a call the name that is called, which may be on a line of its own.
+    static const std::regex call(R"(^\s*(?:call\S*\s+(?:\([^)]*\)\s*,\s*)?)?([\w$]+)\s*,)");
+    std::map<std::string, KernelCode> kernels, functions;
+    std::map<const KernelCode*, std::set<std::string>> calls;
     KernelCode* current = nullptr;
-    bool functions_f64 = false;  // functions that were not inlined; which kernel calls them is open
     for_lines(text, [&](const std::string& line) {
         std::smatch match;
         if (std::regex_search(line, match, entry)) {
             current = &kernels[match[1]];
+        } else if (std::regex_search(line, match, function)) {
+            current = &functions[match[1]];
         } else if (current == nullptr) {
-            if (line.find(".f64") != line.npos) functions_f64 = true;
+            return;
         } else if (std::regex_search(line, match, bounds)) {
             current->block = std::stoi(match[1]);
             for (size_t i = 2; i <= 3; ++i)
@@ -101,9 +107,19 @@ std::map<std::string, KernelCode> parse_ptx(std::string_view text) {
             current = nullptr;
         } else {
             read_instruction(line, *current);
+            if (std::regex_search(line, match, call)) calls[current].insert(match[1]);
         }
     });
-    for (auto& [symbol, code] : kernels) code.f64 = code.f64 || functions_f64;
+    // A kernel does what the functions that it calls do, and a function too.
+    for (bool changed = true; changed;) {
+        changed = false;
+        for (auto* codes : {&functions, &kernels})
+            for (auto& [symbol, code] : *codes)
+                for (const std::string& name : calls[&code])
+                    if (const auto called = functions.find(name);
+                        called != functions.end() && called->second.f64 && !code.f64)
+                        code.f64 = changed = true;
+    }
     return kernels;
 }
 

@@ -58,7 +58,18 @@ TEST_CASE("cuda budget: what the PTX shows of a kernel") {
     CHECK(code_of("st.global.v4.f32 \t[%rd1], {%f1, %f2, %f3, %f4};").wide_stores);
     CHECK_FALSE(code_of("st.global.f32 \t[%rd1], %f1;").wide_stores);
     CHECK(code_of("mul.f64 \t%fd1, %fd2, %fd3;").f64);
-    CHECK(parse_ptx(".func f()\n{\n\tadd.f64 a, b, c;\n}\n.entry k(\n)\n{\n}\n").at("k").f64);
+    CHECK(code_of("cp.async.cg.shared.global [%r1],[%rd1],16,%r2;").wide_loads);
+
+    // What was not inlined counts for the kernels that call it.
+    const std::string functions =
+        ".func  (.param .b64 func_retval0) f(\n)\n{\n\tadd.f64 a, b, c;\n}\n"
+        ".func g(\n)\n{\n\tcall.uni (retval0),\n\tf,\n\t(\n\tparam0\n\t);\n}\n";
+    const auto calling = [&](const std::string& call) {
+        return parse_ptx(functions + ".entry k(\n)\n{\n" + call + "}\n").at("k").f64;
+    };
+    CHECK(calling("\tcall.uni (retval0), f, (param0);\n"));
+    CHECK(calling("\tcall.uni \n\tg,\n\t(\n\t);\n"));
+    CHECK_FALSE(calling("\tadd.s32 f1, f2, f3;\n"));
 }
 
 TEST_CASE("cuda budget: a malformed budget file says so") {
