@@ -4,7 +4,8 @@
 # what the polytrain program itself has.
 # Usage: compile_gate.sh [--check PROGRAM BUDGETS] [--program FILE]
 #                        [--kernels FOLDER] [--allow-spills] OUT
-#   OUT              gets NAME.ARCH.ptxas.txt and NAME.ptx of each kernel file, and the library
+#   OUT              gets NAME.ARCH.ptxas.txt and NAME.ptx of each kernel file, and the library;
+#                    what is there already of the same sources and flags is kept
 #   --check          runs cuda_budget_check on OUT (tests/cuda_budget)
 #   --program        polytrain, or the archives it is made of (once for each): must have those names
 #   --kernels        only the .cu files of this folder, and no library
@@ -25,7 +26,7 @@ while [[ ${1:-} == --* ]]; do
         *) break ;;
     esac
 done
-if [ $# -ne 1 ] || [[ $1 == --* ]]; then sed -n '5,14s/^# \{0,1\}//p' "$0" >&2; exit 2; fi
+if [ $# -ne 1 ] || [[ $1 == --* ]]; then sed -n '5,15s/^# \{0,1\}//p' "$0" >&2; exit 2; fi
 mkdir -p "$1"
 out=$(cd "$1" && pwd)
 
@@ -61,11 +62,23 @@ nvcc_flags=(-std=c++20 -O3 --expt-relaxed-constexpr -DFMT_USE_CONSTEXPR=1 -Werro
 cxx_flags=(-std=c++20 -O2 -fPIC -Wall -Wextra -Wshadow -Wnon-virtual-dtor -Werror
            -ffp-contract=off -isystem "$cuda/include")
 
+# All that decides what comes of a kernel file, but the file.
+common=$({
+    "$nvcc" --version
+    printf '%s\n' "${nvcc_flags[@]}" "${includes[@]}" "${NVCC_PREPEND_FLAGS:-}" \
+        "${NVCC_APPEND_FLAGS:-}"
+    find "$root/kernels" "$root/src" "$out/generated" \( -name '*.hpp' -o -name '*.inc' \) |
+        sort | xargs cat
+    cat "$0"
+} | sha256sum)
+
 compile_kernels() { # FILE.cu
-    local name keep
+    local name keep stamp
     name=$(basename "$1" .cu)
     keep=$out/$name.keep
-    rm -rf "$keep"
+    stamp=$({ echo "$common"; cat "$1"; } | sha256sum)
+    if [ "$(cat "$out/$name.stamp" 2> /dev/null)" = "$stamp" ]; then return; fi
+    rm -rf "$keep" "$out/$name".*
     mkdir -p "$keep"
     if ! "$nvcc" "${nvcc_flags[@]}" "${includes[@]}" --keep --keep-dir "$keep" -c "$1" \
         -o "$out/$name.o" > "$keep/log" 2>&1; then
@@ -74,7 +87,6 @@ compile_kernels() { # FILE.cu
         return 1
     fi
     # ptxas names the architecture with each kernel.
-    rm -f "$out/$name".sm_*.ptxas.txt
     awk -v prefix="$out/$name." '
         /Compiling entry function/ {
             n = split($0, part, "\047")
@@ -85,6 +97,7 @@ compile_kernels() { # FILE.cu
     # Our kernels are portable code: one PTX shows what is loaded at once on all architectures.
     cp "$keep/$name.compute_80.ptx" "$out/$name.ptx"
     rm -rf "$keep"
+    echo "$stamp" > "$out/$name.stamp"
 }
 compile_host() { # FILE.cpp
     "${CXX:-g++}" "${cxx_flags[@]}" "${includes[@]}" -c "$1" -o "$out/$(basename "$1" .cpp)_host.o"
@@ -105,8 +118,13 @@ for_files() { # FUNCTION FILE...
 }
 
 shopt -s nullglob
-rm -f "$out"/*.o
+rm -f "$out"/*_host.o
 kernels=("$folder"/*.cu)
+# What is left of files that are no more.
+for left in "$out"/*.ptx; do
+    name=$(basename "$left" .ptx)
+    [ -f "$folder/$name.cu" ] || rm -f "$out/$name".*
+done
 failed=0
 for_files compile_kernels "${kernels[@]}" || failed=1
 if [ $library = yes ]; then
