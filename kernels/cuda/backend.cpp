@@ -114,7 +114,9 @@ class CudaBackend final : public Backend {
     }
 
   private:
-    static double mebibytes(size_t bytes) { return static_cast<double>(bytes) / 1048576.0; }
+    static double mebibytes(size_t bytes) {
+        return static_cast<double>(bytes) / 1048576.0;
+    }
 
     int index_;
     DeviceInfo info_;

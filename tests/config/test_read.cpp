@@ -202,7 +202,8 @@ TEST_CASE("a value out of range says the range") {
 
 TEST_CASE("a value that is none of the choices gets the nearest") {
     CHECK(line_failure("\"device\": \"cpuu\"") ==
-          "run.json:3:11: device: \"cpuu\" is none of \"auto\", \"cpu\", \"cuda\"; did you mean \"cpu\"?");
+          "run.json:3:11: device: \"cpuu\" is none of \"auto\", \"cpu\", \"cuda\"; did you mean "
+          "\"cpu\"?");
     CHECK(
         line_failure("\"model\": {\"feed_forward\": {\"activation\": \"polynrm\"}}") ==
         "run.json:3:42: model.feed_forward.activation: \"polynrm\" is none of \"relu\", \"gelu\", "
@@ -223,9 +224,11 @@ TEST_CASE("what makes no sense for experts and ranks is refused") {
          "run.json:3:26: parallel.sharding: 3 is out of range; wants an integer 0 to 2"},
         {"\"parallel\": {\"expert\": 0}",
          "run.json:3:24: parallel.expert: 0 is out of range; wants an integer 1 to 1048576"},
-        {"\"model\": {\"context\": 64, \"moe\": {\"experts\": 4}}, \"train\": {\"micro_batch\": 2}, "
+        {"\"model\": {\"context\": 64, \"moe\": {\"experts\": 4}}, \"train\": {\"steps\": 1, "
+         "\"batch\": 2, \"micro_batch\": 2}, "
          "\"parallel\": {\"expert\": 2, \"expert_rows\": 100}",
-         "parallel.expert_rows: 100 rows are fewer than the 128 tokens of a micro-batch, which may "
+         "run.json:3:144: parallel.expert_rows: 100 rows are fewer than the 128 tokens of a "
+         "micro-batch, which may "
          "all choose one expert"},
         {"\"parallel\": {\"expert\": 2}",
          "run.json:3:24: parallel.expert: 2 ranks can't share out experts: the model has none"},

@@ -4,9 +4,9 @@
 // No include guard and no namespace: this text is included inside a namespace by each kernel file
 // that needs it, once per instruction set on the CPU. The includer has defined VALUE_FN (how value
 // functions are declared) and, over every value type V it will use: construction from double and
-// float, + - * /, max_of, exp_of, erfc_of and if_positive(x, a, b) = x > 0 ? a : b. V is a scalar in
-// the reference kernels and on CUDA, a vector of lanes on the CPU. Whole numbers known at run time
-// only become V by float, V(float(i)): from double it would be f64 arithmetic on a device.
+// float, + - * /, max_of, exp_of, erfc_of and if_positive(x, a, b) = x > 0 ? a : b. V is a scalar
+// in the reference kernels and on CUDA, a vector of lanes on the CPU. Whole numbers known at run
+// time only become V by float, V(float(i)): from double it would be f64 arithmetic on a device.
 
 inline constexpr int kMaxActivationOrder = 8;
 inline constexpr int kMaxCoefficients = 16;
