@@ -12,15 +12,6 @@
 #include "support/catch.hpp"
 #include "tensor/backend_library.hpp"
 
-// In place of all the kernels: those that are counted.
-namespace polytrain::cuda {
-void register_cuda_ops(OpTable& table, const DeviceInfo& device) {
-    register_activation(table, device);
-    register_adamw(table, device);
-    register_rms_norm(table, device);
-}
-}  // namespace polytrain::cuda
-
 extern "C" polytrain::Backend* polytrain_cuda_backend(int version, int local_rank, char* why,
                                                       size_t why_bytes);
 

@@ -81,7 +81,7 @@ TEST_CASE(
     check_spreads(exact(small_dense()), {{2, 1, 1}, {4, 1, 2}, {8, 1, 0}}, "uneven", 0, 3);
 }
 
-TEST_CASE("I15: rows that come to experts in waves give the bits of those that come at once") {
+TEST_CASE("I26: rows that come to experts in waves give the bits of those that come at once") {
     if (!have_mpirun()) return;
     // 24 tokens a micro-batch: 24 rows are the fewest that there may be room for.
     for (const char* recompute : {"none", "activation", "block"}) {
