@@ -15,11 +15,16 @@ inline double tolerance(std::string_view op, DType storage) {
         double f32;
     };
     constexpr Row kRows[] = {
-        {"add.forward", 1e-7},         {"embedding.forward", 0},
-        {"fill.fill", 1e-7},           {"random_normal.fill", 1e-7},
-        {"sum.forward", 1e-6},         {"rotary.table", 1e-7},
-        {"rotary.apply", 5e-7},        {"adamw.step", 2e-6},
-        {"activation.backward", 4e-5},  // x^15 at order 8; eight terms that cancel
+        {"add.forward", 1e-7},
+        {"embedding.forward", 0},
+        {"fill.fill", 1e-7},
+        {"random_normal.fill", 1e-7},
+        {"sum.forward", 1e-6},
+        {"rotary.table", 1e-7},
+        {"rotary.apply", 5e-7},
+        {"adamw.step", 2e-6},
+        {"embedding.backward", 1.5e-5},  // thousands of terms one by one, in their order
+        {"activation.backward", 4e-5},   // x^15 at order 8; eight terms that cancel
     };
     for (const Row& row : kRows)
         if (row.op == op) return row.f32;
