@@ -1,6 +1,7 @@
 // The device through CUDA's run time, and the library's one entry.
 
 #include <cuda_runtime_api.h>
+#include <nvtx3/nvToolsExt.h>
 
 #include <cstring>
 #include <memory>
@@ -10,6 +11,7 @@
 #include "kernels/cuda/attention_cudnn.hpp"
 #endif
 #include "kernels/cuda/check.hpp"
+#include "kernels/cuda/graph.hpp"
 #include "kernels/cuda/grouped_products.hpp"
 #include "kernels/cuda/register.hpp"
 #include "kernels/cuda/staging.hpp"
@@ -100,6 +102,20 @@ class CudaBackend final : public Backend {
     void synchronize(StreamHandle stream) override {
         cuda_check(cudaStreamSynchronize(stream_of(stream)), "cudaStreamSynchronize");
     }
+
+    RecordingHandle record(const std::function<void()>& queue, StreamHandle stream) override {
+        return record_graph(queue, stream_of(stream));
+    }
+    void replay(RecordingHandle graph, StreamHandle stream) override {
+        cuda_check(cudaGraphLaunch(static_cast<cudaGraphExec_t>(graph), stream_of(stream)),
+                   "cudaGraphLaunch");
+    }
+    void destroy_recording(RecordingHandle graph) noexcept override {
+        (void)cudaGraphExecDestroy(static_cast<cudaGraphExec_t>(graph));
+    }
+
+    void begin_range(const char* name) override { (void)nvtxRangePushA(name); }
+    void end_range() noexcept override { (void)nvtxRangePop(); }
 
     void register_ops(OpTable& table) override {
 #ifndef POLYTRAIN_CUDA_EMULATOR  // cuDNN has no stand-in: the attention that is emulated is ours

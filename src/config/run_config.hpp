@@ -27,6 +27,7 @@ struct TrainConfig {
     int64_t batch = 16;              // sequences per optimizer step, over all ranks
     int64_t micro_batch = 0;         // sequences per forward and backward; 0: batch
     std::string recompute = "none";  // "none", "activation", "block"
+    bool cuda_graph = true;          // launch a dense model's micro-batch as one
     int64_t eval_every = 0;          // steps; 0: at the end only
     int64_t eval_sequences = 0;      // validation sequences used per evaluation; 0: all
     int64_t checkpoint_every = 0;    // steps; 0: at the end only

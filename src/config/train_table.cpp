@@ -133,6 +133,12 @@ ConfigKey train_table() {
                          "activation's output, or a block's all but its input. The results "
                          "are the same, bit for bit.",
                   .choices = {"none", "activation", "block"}}),
+            bind(train, &TrainConfig::cuda_graph,
+                 {.name = "cuda_graph",
+                  .doc = "On a GPU: record the kernels of a dense model's micro-batch once and "
+                         "launch them as one CUDA graph. The bits are the same. Mixtures of "
+                         "experts, and micro-batches whose gradients go to other ranks, are "
+                         "launched kernel by kernel."}),
             bind(train, &TrainConfig::eval_every,
                  {.name = "eval_every",
                   .doc = "Steps between evaluations; 0: at the end only.",

@@ -53,6 +53,7 @@ void Block::plan(const Planner& planner) {
 }
 
 void Block::forward_attention(const Pass& pass, const Tensor& x_NC, const Tensor& rotary_TD) const {
+    const ProfileRange range(pass.stream, "attention");
     const Tensor attention_in = pass.in_use(attention_in_NC_), mid = pass.in_use(mid_NC_);
     const Tensor branch = pass.in_use(branch_NC_);
     attention_norm_.forward(pass, x_NC, attention_in);
@@ -62,8 +63,10 @@ void Block::forward_attention(const Pass& pass, const Tensor& x_NC, const Tensor
 }
 
 Tensor Block::forward(const Pass& pass, const Tensor& x_NC, const Tensor& rotary_TD) const {
+    const ProfileRange block(pass.stream, name_);
     const Tensor branch = pass.in_use(branch_NC_), out = pass.in_use(out_NC_);
     forward_attention(pass, x_NC, rotary_TD);
+    const ProfileRange range(pass.stream, "feed_forward");
     feed_forward_->forward(pass, pass.in_use(feed_forward_in_NC_), branch);
     pass.run(Add{pass.in_use(mid_NC_), branch, out});
     return out;
@@ -71,16 +74,21 @@ Tensor Block::forward(const Pass& pass, const Tensor& x_NC, const Tensor& rotary
 
 void Block::backward(const Pass& pass, const Tensor& x_NC, const Tensor& rotary_TD,
                      const Tensor& d_NC) const {
+    const ProfileRange block(pass.stream, name_);
     if (recomputed_) {
+        const ProfileRange range(pass.stream, "recompute");
         forward_attention(pass, x_NC, rotary_TD);
         feed_forward_->rebuild(pass, pass[feed_forward_in_NC_]);
     }
     const Tensor dnormed = pass[branch_NC_], dbranch = pass[dbranch_NC_];
 
-    feed_forward_->backward(pass, d_NC, pass[feed_forward_in_NC_], dnormed);
-    feed_forward_norm_.backward(pass, dnormed, pass[mid_NC_], dbranch);
-    pass.run(Add{d_NC, dbranch, d_NC});
-
+    {
+        const ProfileRange range(pass.stream, "feed_forward");
+        feed_forward_->backward(pass, d_NC, pass[feed_forward_in_NC_], dnormed);
+        feed_forward_norm_.backward(pass, dnormed, pass[mid_NC_], dbranch);
+        pass.run(Add{d_NC, dbranch, d_NC});
+    }
+    const ProfileRange range(pass.stream, "attention");
     attention_.backward(pass, d_NC, pass[attention_in_NC_], rotary_TD, dnormed);
     attention_norm_.backward(pass, dnormed, x_NC, dbranch);
     pass.run(Add{d_NC, dbranch, d_NC});

@@ -150,6 +150,7 @@ void Transformer::prepare(const Pass& pass) const {
 }
 
 Tensor Transformer::hidden(const Pass& pass, std::vector<Tensor>* inputs) const {
+    const ProfileRange range(pass.stream, "forward");
     Tensor x = pass.in_use(embedded_NC_);
     embedding_.forward(pass, pass.in_use(ids_N_), x);
     for (const auto& block : blocks_) {
@@ -160,22 +161,31 @@ Tensor Transformer::hidden(const Pass& pass, std::vector<Tensor>* inputs) const 
     return x;
 }
 
-Transformer::LossSums Transformer::loss_sums(const Pass& pass) const {
+void Transformer::sum_losses(const Pass& pass) const {
     const Tensor sums = pass[loss_sums_2_];
     pass.run(Sum{pass[loss_N_], sums.rows(0, 1), false, pass[sum_scratch_]});
     pass.run(Sum{pass[z_loss_N_], sums.rows(1, 2), false, pass[sum_scratch_]});
+}
+
+Transformer::LossSums Transformer::read_losses(const Pass& pass) const {
     std::array<double, 2> host{};
-    pass.stream.download(host.data(), sums, sizeof(host));
+    pass.stream.download(host.data(), pass[loss_sums_2_], sizeof(host));
     return {host[0], host[1]};
 }
 
 Transformer::LossSums Transformer::forward(const Pass& pass) const {
     hidden(pass, nullptr);
     head_->forward(pass, pass[normed_NC_], pass[targets_N_], losses(pass));
-    return loss_sums(pass);
+    sum_losses(pass);
+    return read_losses(pass);
 }
 
 Transformer::LossSums Transformer::forward_backward(const Pass& pass, const Hooks& hooks) const {
+    queue_forward_backward(pass, hooks);
+    return read_losses(pass);
+}
+
+void Transformer::queue_forward_backward(const Pass& pass, const Hooks& hooks) const {
     std::vector<Tensor> inputs;
     inputs.reserve(blocks_.size());
     const Tensor last = hidden(pass, &inputs);
@@ -188,7 +198,12 @@ Transformer::LossSums Transformer::forward_backward(const Pass& pass, const Hook
     };
     if (hooks.begin) hooks.begin(bucket);
     const Tensor d = pass[d_NC_], dnormed = pass[dnormed_NC_];
-    head_->forward_backward(pass, pass[normed_NC_], pass[targets_N_], losses(pass), dnormed);
+    {
+        const ProfileRange range(pass.stream, "head");
+        head_->forward_backward(pass, pass[normed_NC_], pass[targets_N_], losses(pass), dnormed);
+        sum_losses(pass);
+    }
+    const ProfileRange range(pass.stream, "backward");
     final_norm_.backward(pass, dnormed, last, d);
     ready();
     for (size_t i = blocks_.size(); i-- > 0;) {
@@ -197,7 +212,6 @@ Transformer::LossSums Transformer::forward_backward(const Pass& pass, const Hook
     }
     embedding_.backward(pass, d, pass[ids_N_]);
     ready();
-    return loss_sums(pass);
 }
 
 Tensor Transformer::logits_after(const Pass& pass, int64_t row) const {

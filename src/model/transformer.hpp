@@ -47,6 +47,10 @@ class Transformer {
         std::function<void(size_t bucket)> begin, ready;
     };
     LossSums forward_backward(const Pass& pass, const Hooks& hooks = {}) const;
+    // Its two halves: what is queued, and what then waits for it. Of a dense model the first does
+    // the same on every call but for the hooks, and reads nothing back.
+    void queue_forward_backward(const Pass& pass, const Hooks& hooks = {}) const;
+    LossSums read_losses(const Pass& pass) const;
 
     // The learned parameters in groups, in the order in which backward completes their gradients.
     const std::vector<std::vector<const Parameter*>>& buckets() const { return buckets_; }
@@ -61,7 +65,7 @@ class Transformer {
   private:
     Tensor hidden(const Pass& pass, std::vector<Tensor>* inputs) const;
     LossHead::Losses losses(const Pass& pass) const { return {pass[loss_N_], pass[z_loss_N_]}; }
-    LossSums loss_sums(const Pass& pass) const;
+    void sum_losses(const Pass& pass) const;
 
     ModelConfig config_;
     Embedding embedding_;

@@ -115,6 +115,12 @@ void GradientReducer::begin_round(const Pass& pass) {
     if (buckets_.size() > 1) zero(pass, buckets_.size() - 1);
 }
 
+bool GradientReducer::pass_round() {
+    if (each_round_ || (layout_.ranks > 1 && is_last_round())) return false;
+    ++round_;
+    return true;
+}
+
 void GradientReducer::begin_bucket(const Pass& pass, size_t bucket) {
     if (each_round_ && bucket > 0 && bucket + 1 < buckets_.size()) zero(pass, bucket);
 }

@@ -37,6 +37,9 @@ class GradientReducer {
     void begin_bucket(const Pass& pass, size_t bucket);
     void bucket_ready(const Pass& pass, size_t bucket);
     void end_step(const Pass& pass);
+    // In place of a round's three where they would queue nothing; false where not, and it is yet
+    // to be begun.
+    bool pass_round();
 
     // Of a parameter, this rank's shard of the sum; flat.
     Tensor own_sum(const Pass& pass, const Parameter& parameter) const;

@@ -4,6 +4,13 @@
 
 namespace polytrain {
 
+RecordingHandle Backend::record(const std::function<void()>&, StreamHandle) {
+    return nullptr;
+}
+void Backend::replay(RecordingHandle, StreamHandle) {
+    PT_CHECK(false, "{} records nothing", description());
+}
+
 Buffer::Buffer(Backend& backend, size_t bytes)
     : backend_(&backend), data_(backend.allocate(bytes)), bytes_(bytes) {}
 

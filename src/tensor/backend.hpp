@@ -3,6 +3,7 @@
 // go. The CPU's is kernels/cpu/backend.hpp. Buffer and Stream own what a backend hands out.
 
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -18,6 +19,8 @@ enum class CopyKind : uint8_t { kHostToDevice, kDeviceToHost, kDeviceToDevice };
 
 // An ordered queue of work on a device; the CPU's queue is always empty, work is done at once.
 using StreamHandle = void*;
+// Work of a stream that was recorded (a CUDA graph).
+using RecordingHandle = void*;
 
 class Backend {
   public:
@@ -44,6 +47,18 @@ class Backend {
     virtual void destroy_stream(StreamHandle) noexcept = 0;
     // Returns when all work queued on the stream is done.
     virtual void synchronize(StreamHandle) = 0;
+
+    // Keeps what `queue` queues on the stream, undone, for replay() to queue it as one, any number
+    // of times; `queue` may neither wait for the device nor copy to or from the host. Null: not of
+    // use on this device, and `queue` wasn't called. Throws what `queue` throws, or where the
+    // device can't keep that work; then the stream is as before.
+    virtual RecordingHandle record(const std::function<void()>& queue, StreamHandle);
+    virtual void replay(RecordingHandle, StreamHandle);
+    virtual void destroy_recording(RecordingHandle) noexcept {}
+
+    // Names what the host queues in between, for a profiler; ranges nest.
+    virtual void begin_range(const char*) {}
+    virtual void end_range() noexcept {}
 
     // Adds this device's implementations to the table, first choice first.
     virtual void register_ops(OpTable& table) = 0;
@@ -96,6 +111,20 @@ class Stream {
   private:
     Backend& backend_;
     StreamHandle handle_;
+};
+
+// A named range of a profiler, for as long as it lives.
+class ProfileRange {
+  public:
+    ProfileRange(const Stream& stream, const std::string& name) : backend_(stream.backend()) {
+        backend_.begin_range(name.c_str());
+    }
+    ~ProfileRange() { backend_.end_range(); }
+    ProfileRange(const ProfileRange&) = delete;
+    ProfileRange& operator=(const ProfileRange&) = delete;
+
+  private:
+    Backend& backend_;
 };
 
 }  // namespace polytrain

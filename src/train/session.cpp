@@ -147,6 +147,7 @@ TrainingSession::TrainingSession(const RunConfig& config, Backend& backend, cons
       arena_(backend, plan_.memory),
       stream_(backend),
       groups_(backend, stream_, grid_),
+      micro_batch_(stream_, config.train.cuda_graph && plan_.model->mixtures().empty()),
       snapshot_(host_memory(snapshot_bytes(plan_), plan_.memory)),
       statistics_(*plan_.model, plan_.layout) {
     plan_.model->prepare(pass());
@@ -225,14 +226,21 @@ void TrainingSession::begin_step(std::optional<int64_t> scored,
 }
 
 void TrainingSession::accumulate(const HostBatch& batch) {
-    upload(batch, *plan_.model, pass());
+    const Transformer& model = *plan_.model;
+    upload(batch, model, pass());
     GradientReducer& reducer = *plan_.reducer;
-    reducer.begin_round(pass());
     Transformer::Hooks hooks;
     hooks.routed = [&] { statistics_.routed(pass()); };
-    hooks.begin = [&](size_t bucket) { reducer.begin_bucket(pass(), bucket); };
-    hooks.ready = [&](size_t bucket) { reducer.bucket_ready(pass(), bucket); };
-    const Transformer::LossSums sums = plan_.model->forward_backward(pass(), hooks);
+    if (model.mixtures().empty() && reducer.pass_round()) {
+        hooks.routed();
+        micro_batch_.run([&] { model.queue_forward_backward(pass()); });
+    } else {
+        reducer.begin_round(pass());
+        hooks.begin = [&](size_t bucket) { reducer.begin_bucket(pass(), bucket); };
+        hooks.ready = [&](size_t bucket) { reducer.bucket_ready(pass(), bucket); };
+        model.queue_forward_backward(pass(), hooks);
+    }
+    const Transformer::LossSums sums = model.read_losses(pass());
     if (!std::isfinite(sums.cross_entropy + sums.z) && !bad_batch_) {
         bad_round_ = round_;
         bad_batch_ = batch;
@@ -248,6 +256,7 @@ int64_t TrainingSession::scored() const {
 }
 
 StepResult TrainingSession::measure_step(int64_t step) {
+    const ProfileRange range(stream_, "gradient norm");
     plan_.reducer->end_step(pass());
     statistics_.end(pass(), plan_.rounds);
     step_norm_ = plan_.optimizer->gradient_norm(pass(), scored());
@@ -265,6 +274,7 @@ StepResult TrainingSession::measure_step(int64_t step) {
 }
 
 void TrainingSession::update(int64_t number, double lr) {
+    const ProfileRange range(stream_, "update");
     plan_.optimizer->step(pass(), number, lr, step_norm_, scored());
     if (bias_rate_ > 0) update_router_biases(pass(), *plan_.model, statistics_.loads(), bias_rate_);
 }

@@ -16,6 +16,7 @@
 #include "data/host_batch.hpp"
 #include "model/transformer.hpp"
 #include "optim/adamw.hpp"
+#include "tensor/repeated_work.hpp"
 #include "train/step_statistics.hpp"
 
 namespace polytrain {
@@ -98,6 +99,8 @@ class TrainingSession {
     Tensor own_gradient(const Parameter& parameter) const {
         return plan_.reducer->own_sum(pass(), parameter);
     }
+    // Whether micro-batches are launched as one now (train.cuda_graph).
+    bool has_graph() const { return micro_batch_.is_recorded(); }
     Pass pass() const { return {ops_, arena_, stream_, 0, 0, &grid_, &groups_, auxiliary_seed_}; }
 
   private:
@@ -114,6 +117,7 @@ class TrainingSession {
     Arena arena_;
     Stream stream_;
     TensorGroups groups_;
+    RepeatedWork micro_batch_;  // forward and backward, of a dense model
     std::unique_ptr<std::byte[]> snapshot_;
     StepStatistics statistics_;
     double auxiliary_seed_ = 1, step_norm_ = 0;

@@ -75,6 +75,26 @@ TEST_CASE("cuda: a mixture of experts trains as on the CPU") {
     check_against_cpu(small_moe(), {4, 2, 0}, {"bf16", "activation", false, 2}, 30);
 }
 
+TEST_CASE("cuda: micro-batches launched as graphs leave the same bits") {
+    if (!have_mpirun()) return;
+    // Of two ranks the last micro-batch of a step sends gradients, and is no graph.
+    for (const Spread& spread : {Spread{1, 1, 0}, Spread{2, 1, 1}})
+        for (const char* recompute : {"none", "block"}) {
+            INFO(spread.text() << ", recompute " << recompute);
+            const Way way{"bf16", recompute, true, 4};
+            nlohmann::json config = config_of(small_dense(), way);
+            const auto run = [&](bool graph) {
+                config["train"]["cuda_graph"] = graph;
+                return gradients_of(config, spread, "uneven", 3, way.environment());
+            };
+            const Gradients with = run(true), without = run(false);
+            CHECK(with.summary["graph"] == true);
+            CHECK(without.summary["graph"] == false);
+            CHECK(with.summary["losses"] == without.summary["losses"]);
+            check_same(with.tensors, without.tensors, 0);
+        }
+}
+
 TEST_CASE("cuda: every layout, precision, recompute and order of streams", "[slow]") {
     if (!have_mpirun()) return;
     int seed = 10;

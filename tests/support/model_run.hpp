@@ -16,8 +16,9 @@ struct ModelRun {
     mutable double auxiliary_seed = 1;  // scored over all tokens, of those that were set last
 
     ModelRun(const ModelConfig& config, int64_t batch, DType dtype, bool reference,
-             bool training = true, Recompute recompute = Recompute::kNone)
-        : machine(2), model(config, machine.ops.activations()) {
+             bool training = true, Recompute recompute = Recompute::kNone,
+             std::unique_ptr<Backend> device = make_cpu_backend(2))
+        : machine(std::move(device)), model(config, machine.ops.activations()) {
         if (reference)
             for (const std::string& op : machine.ops.ops()) {
                 const std::string base = op.substr(0, op.find('.'));

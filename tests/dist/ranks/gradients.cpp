@@ -118,6 +118,7 @@ void write_gradients(World& world, const std::string& config_path,
 
     nlohmann::json summary = summary_of(result);
     summary["losses"] = losses;
+    summary["graph"] = session.has_graph();
     for (const std::string& other : gather_texts(grid.all(), summary.dump(), "summary"))
         PT_CHECK(other == summary.dump(), "ranks differ: {} and {}", summary.dump(), other);
     std::vector<FileContents> files(1);
