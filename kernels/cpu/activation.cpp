@@ -160,21 +160,6 @@ struct PolynomialRow {
     }
 };
 
-// Calls f.template operator()<kOrder>(): the orders that the paper compares unrolled.
-template <class F>
-void with_order(int order, const F& f) {
-    switch (order) {
-        case 2:
-            return f.template operator()<2>();
-        case 3:
-            return f.template operator()<3>();
-        case 4:
-            return f.template operator()<4>();
-        default:
-            return f.template operator()<0>();
-    }
-}
-
 template <bool kGated, class Op, class F>
 void with_gated_row(const Op& op, int64_t width, const F& f) {
     with_activation(op.info->index, ActivationList{}, [&]<class A>(A) {

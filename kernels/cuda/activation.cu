@@ -192,20 +192,6 @@ void run_pointwise(const ActivationBackward& op, const Stream& stream) {
               data_of<float>(op.dcoefficients_P), stream);
 }
 
-template <class... Activations>
-void fill_catalog(ActivationCatalog& catalog, TypeList<Activations...>) {
-    int index = 0;
-    (catalog.add({.name = Activations::kName,
-                  .family = Activations::kIsRowPolynomial ? ActivationFamily::kRowPolynomial
-                                                          : ActivationFamily::kPointwise,
-                  .index = index++,
-                  .min_order = Activations::kMinOrder,
-                  .max_order = Activations::kMaxOrder,
-                  .coefficients = &Activations::coefficients,
-                  .initial = &Activations::initial}),
-     ...);
-}
-
 template <class Op>
 bool is_row_family(const Op& op) {
     return op.info->family == ActivationFamily::kRowPolynomial;

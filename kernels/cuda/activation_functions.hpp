@@ -32,22 +32,6 @@ __host__ __device__ __forceinline__ float erfc_of(float x) {
 #define VALUE_FN __host__ __device__ __forceinline__
 #include "kernels/common/activations/list.hpp"
 
-// Calls f.template operator()<kOrder>(): the orders that the paper compares are compiled, so that
-// their loops unroll and their coefficients stay in registers; 0 is for all others.
-template <class F>
-void with_order(int order, const F& f) {
-    switch (order) {
-        case 2:
-            return f.template operator()<2>();
-        case 3:
-            return f.template operator()<3>();
-        case 4:
-            return f.template operator()<4>();
-        default:
-            return f.template operator()<0>();
-    }
-}
-
 // Run-time storage and gating of an activation's op: calls f.template operator()<T, kGated>().
 template <class F>
 void with_form(const Tensor& storage, bool gated, const F& f) {

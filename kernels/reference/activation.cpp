@@ -134,20 +134,6 @@ void backward(const ActivationBackward& op) {
     }
 }
 
-template <class... Activations>
-void fill_catalog(ActivationCatalog& catalog, TypeList<Activations...>) {
-    int index = 0;
-    (catalog.add({.name = Activations::kName,
-                  .family = Activations::kIsRowPolynomial ? ActivationFamily::kRowPolynomial
-                                                          : ActivationFamily::kPointwise,
-                  .index = index++,
-                  .min_order = Activations::kMinOrder,
-                  .max_order = Activations::kMaxOrder,
-                  .coefficients = &Activations::coefficients,
-                  .initial = &Activations::initial}),
-     ...);
-}
-
 }  // namespace
 
 void register_activation(OpTable& table) {
