@@ -66,12 +66,12 @@ std::unique_ptr<Runtime> make_runtime(const RunConfig& config, int local_rank, i
 }
 
 const ActivationCatalog& activation_catalog() {
-    static const OpTable table = [] {
-        OpTable made;
-        register_reference_ops(made);
+    static const auto table = [] {
+        auto made = std::make_unique<OpTable>();
+        register_reference_ops(*made);
         return made;
     }();
-    return table.activations();
+    return table->activations();
 }
 
 }  // namespace polytrain

@@ -1,6 +1,8 @@
 #include "ops/op_table.hpp"
 
+#include <algorithm>
 #include <cstdlib>
+#include <set>
 
 #include "core/log.hpp"
 
@@ -16,7 +18,25 @@ std::string_view base_of(std::string_view op) {
 
 OpTable::OpTable() {
     const char* trace = std::getenv("POLYTRAIN_TRACE");
-    trace_ = trace != nullptr && std::string_view(trace) == "ops";
+    if (trace == nullptr) return;
+    if (std::string_view(trace) == "ops") trace_ = Trace::kOps;
+    if (std::string_view(trace) == "times") trace_ = Trace::kTimes;
+}
+
+OpTable::~OpTable() {
+    if (trace_ != Trace::kTimes || seconds_.empty()) return;
+    std::vector<std::pair<double, std::string>> lines;
+    for (auto& [what, seconds] : seconds_) {
+        std::sort(seconds.begin(), seconds.end());
+        const auto calls = static_cast<double>(seconds.size());
+        const double median = static_cast<double>(seconds[seconds.size() / 2]);
+        lines.emplace_back(-median * calls,
+                           fmt::format("{:9.3f} ms, {:5} calls of {:9.1f} us: {}",
+                                       median * calls * 1e3, seconds.size(), median * 1e6, what));
+    }
+    std::sort(lines.begin(), lines.end());
+    log::info("trace: median times of ops, the longest first");
+    for (const auto& [order, line] : lines) log::info("{}", line);
 }
 
 void OpTable::force(const std::string& op, const std::string& implementation) {
@@ -49,8 +69,10 @@ const OpTable::Erased& OpTable::choose(std::string_view op_name, const void* op)
 
 void OpTable::trace(std::string_view op, const std::string& implementation,
                     const std::string& shapes, double seconds) const {
-    std::string line = fmt::format("{} by {}:{}", op, implementation, shapes);
-    if (traced_.insert(line).second) log::info("trace: {} {:.1f} us", line, seconds * 1e6);
+    const std::string what = fmt::format("{} by {}:{}", op, implementation, shapes);
+    std::vector<float>& all = seconds_[what];
+    if (trace_ == Trace::kOps && all.empty()) log::info("trace: {} {:.1f} us", what, seconds * 1e6);
+    if (trace_ == Trace::kTimes || all.empty()) all.push_back(static_cast<float>(seconds));
 }
 
 std::vector<std::string> OpTable::implementations(std::string_view op) const {

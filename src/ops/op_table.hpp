@@ -1,11 +1,11 @@
 #pragma once
 // OpTable: for each op contract the ordered list of a device's implementations. The first whose
 // applies() holds runs. `force` picks one by name to bisect a bug (ops.force in the config), and
-// POLYTRAIN_TRACE=ops prints which one ran, once per shape, with its time.
+// POLYTRAIN_TRACE=ops prints which one ran, once per shape, with its time; POLYTRAIN_TRACE=times
+// prints at the end, for each op, implementation and shape, how often it ran and for how long.
 
 #include <functional>
 #include <map>
-#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -30,6 +30,9 @@ struct Implementation {
 class OpTable {
   public:
     OpTable();
+    ~OpTable();
+    OpTable(const OpTable&) = delete;
+    OpTable& operator=(const OpTable&) = delete;
 
     // Appends to the op's list.
     template <class Op>
@@ -46,7 +49,7 @@ class OpTable {
     void run(const Op& op, const Stream& stream) const {
         op.check();
         const Erased& chosen = choose(Op::kName, &op);
-        if (!trace_) return chosen.run(&op, stream);
+        if (trace_ == Trace::kNone) return chosen.run(&op, stream);
         stream.synchronize();
         Stopwatch watch;
         chosen.run(&op, stream);
@@ -117,8 +120,9 @@ class OpTable {
     std::map<std::string, std::vector<Erased>, std::less<>> lists_;
     std::map<std::string, std::string, std::less<>> forced_;  // base name -> implementation
     ActivationCatalog activations_;
-    bool trace_ = false;
-    mutable std::set<std::string> traced_;
+    enum class Trace : uint8_t { kNone, kOps, kTimes };
+    Trace trace_ = Trace::kNone;
+    mutable std::map<std::string, std::vector<float>> seconds_;  // by what ran
 };
 
 }  // namespace polytrain

@@ -259,7 +259,7 @@ TEST_CASE("program: what is missing or wrong elsewhere has its exit code too") {
     CHECK(code("train " + config + " --out " + quoted(project.folder / "run")) == 65);
 }
 
-TEST_CASE("program: POLYTRAIN_TRACE=ops tells each implementation once per shape") {
+TEST_CASE("program: POLYTRAIN_TRACE tells each implementation once per shape") {
     const Project project;
     REQUIRE(project.prepare().exit_code == 0);
     const ProgramResult result =
@@ -270,4 +270,10 @@ TEST_CASE("program: POLYTRAIN_TRACE=ops tells each implementation once per shape
     const size_t first = result.err.find(line);
     CHECK(first != std::string::npos);
     CHECK(result.err.find(line, first + 1) == std::string::npos);
+    const ProgramResult times =
+        run_program("train " + quoted(project.config) + " --out " + quoted(project.folder / "run2"),
+                    "POLYTRAIN_TRACE=times");
+    CHECK(times.exit_code == 0);
+    CHECK(times.err.find(line) > times.err.find("median times of ops"));
+    CHECK(times.err.find(line) != std::string::npos);
 }
