@@ -5,6 +5,8 @@
 
 #include <cstring>
 
+#include "core/checked.hpp"
+#include "kernels/cpu/gemm.hpp"
 #include "kernels/cpu/products.hpp"
 #include "kernels/cpu/register.hpp"
 
@@ -63,14 +65,40 @@ void add_products(OpTable& table, Tensor Op::*storage, ThreadPool& pool,
         });
 }
 
+template <class Op>
+void add_gemm(OpTable& table, Tensor Op::*storage, ThreadPool& pool,
+              const std::shared_ptr<Products>& products) {
+    table.add<Op>({"cpu",
+                   [storage, products](const Op& op) {
+                       const DType dtype = (op.*storage).dtype;
+                       return Gemm::is_fast() &&
+                              (dtype == DType::kF32 ||
+                               (dtype == DType::kBf16 && !products->has_fast_bf16()));
+                   },
+                   [&pool](const Op& op, const Stream&) {
+                       const Product p = product_of(op);
+                       if (p.inner == 0) return zero_unless_added(p);
+                       Gemm(pool).run({&p, 1}, static_cast<std::byte*>(op.scratch.data));
+                   },
+                   [&pool](const Op& op) {
+                       const Product p = product_of(op);
+                       return Gemm(pool).scratch_bytes(
+                           round_up(p.columns, Gemm::kColumnUnit) * p.inner, p.inner);
+                   }});
+}
+
 }  // namespace
 
 void register_linear(OpTable& table, ThreadPool& pool) {
     // The table's three entries share it: one cache of primitives.
     const auto products = std::make_shared<Products>(pool.threads());
-    add_products(table, &LinearForward::x_NI, pool, products);
-    add_products(table, &LinearBackwardInput::dy_NO, pool, products);
-    add_products(table, &LinearBackwardWeight::dy_NO, pool, products);
+    const auto add = [&](auto storage) {
+        add_gemm(table, storage, pool, products);
+        add_products(table, storage, pool, products);
+    };
+    add(&LinearForward::x_NI);
+    add(&LinearBackwardInput::dy_NO);
+    add(&LinearBackwardWeight::dy_NO);
 }
 
 }  // namespace polytrain::cpu

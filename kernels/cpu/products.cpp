@@ -120,6 +120,12 @@ bool Products::has_bf16() const {
     return impl_->has_bf16;
 }
 
+bool Products::has_fast_bf16() const {
+    const dnnl::cpu_isa isa = dnnl::get_effective_cpu_isa();
+    return isa >= dnnl::cpu_isa::avx512_core_amx ||
+           (isa >= dnnl::cpu_isa::avx512_core_bf16 && __builtin_cpu_is("amd"));
+}
+
 size_t Products::scratchpad_bytes(const Product& p) {
     return static_cast<size_t>(
         round_up(static_cast<int64_t>(impl_->primitive(p).scratchpad.get_size()), 64));

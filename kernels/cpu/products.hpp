@@ -59,6 +59,9 @@ class Products {
 
     // oneDNN multiplies bf16 on processors with AVX-512 alone.
     bool has_bf16() const;
+    // Whether it does so at more than the speed of f32: by AMX, or by dot products on AMD; Intel's
+    // take twice as long as those of f32.
+    bool has_fast_bf16() const;
     // Bytes that run() of a product of these sizes, strides and types needs, a multiple of a cache
     // line; the same of the largest part of `grid`. They make the primitives too.
     size_t scratchpad_bytes(const Product& p);

@@ -1,0 +1,308 @@
+// The parts of a product: its columns in stretches whose packed second factor fits a budget; of a
+// stretch first the panels are packed, then tasks of some rows by some columns are computed. A task
+// packs its rows of the first factor itself, a block of the inner index at a time, and keeps them
+// in its core's cache while the other's panels pass by.
+
+#include "kernels/cpu/gemm.hpp"
+
+#include <algorithm>
+#include <vector>
+
+#include "core/checked.hpp"
+
+#ifndef POLYTRAIN_KERNELS_CPU_GEMM_ONCE
+#define POLYTRAIN_KERNELS_CPU_GEMM_ONCE
+namespace polytrain::cpu {
+
+inline constexpr int64_t kTileRows = 12;                    // of a panel of the first factor
+inline constexpr int64_t kTileColumns = Gemm::kColumnUnit;  // of a panel of the second
+inline constexpr int64_t kTaskRows = 8 * kTileRows;
+inline constexpr int64_t kMostTaskColumns = 48 * kTileColumns;
+inline constexpr int64_t kMostInner = 384;  // of a block: a panel of the second factor is 48 KiB
+
+// Rows [row, row + rows) and columns [column, column + columns) of a product whose second factor is
+// packed: [columns / kTileColumns][inner][kTileColumns].
+struct GemmTask {
+    const Product* product;
+    int64_t row, rows, column, columns;
+    const float* packed;  // from `column` on
+};
+
+}  // namespace polytrain::cpu
+#endif
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "kernels/cpu/gemm.cpp"
+#include "hwy/foreach_target.h"  // keep this order: it includes this file once per target
+#include "hwy/highway.h"
+#include "kernels/cpu/lanes-inl.hpp"
+
+HWY_BEFORE_NAMESPACE();
+namespace polytrain::cpu::HWY_NAMESPACE {
+namespace {
+
+constexpr int64_t kLanes = static_cast<int64_t>(hn::MaxLanes(LaneTag()));
+// What the registers hold of a tile: 24 sums of 32 registers, or 8 of 16.
+constexpr int kBlockRows = kLanes >= 16 ? 12 : 4;
+
+// Four lanes, or one where vectors have no more.
+using QuadTag = hn::CappedTag<float, 4>;
+constexpr int64_t kQuad = kLanes >= 4 ? 4 : 1;
+
+HWY_INLINE hn::Vec<QuadTag> load_quad(const float* from) {
+    return hn::LoadU(QuadTag(), from);
+}
+HWY_INLINE hn::Vec<QuadTag> load_quad(const Bf16* from) {
+    const hn::Rebind<uint16_t, QuadTag> half_tag;
+    const hn::Rebind<uint32_t, QuadTag> bits_tag;
+    const auto half = hn::LoadU(half_tag, reinterpret_cast<const uint16_t*>(from));
+    return hn::BitCast(QuadTag(), hn::ShiftLeft<16>(hn::PromoteTo(bits_tag, half)));
+}
+
+// to[i * to_row + j] = from[j * from_row + i] for i, j < 4.
+template <class T>
+HWY_INLINE void transpose_quads(const T* from, int64_t from_row, float* to, int64_t to_row) {
+#if HWY_TARGET == HWY_SCALAR
+    to[0] = static_cast<float>(from[0]);
+    (void)from_row, (void)to_row;
+#else
+    const QuadTag tag;
+    const hn::RepartitionToWide<hn::Rebind<uint32_t, QuadTag>> pair_tag;
+    const auto a = load_quad(from), b = load_quad(from + from_row);
+    const auto c = load_quad(from + 2 * from_row), d = load_quad(from + 3 * from_row);
+    const auto ab_low = hn::BitCast(pair_tag, hn::InterleaveLower(tag, a, b));
+    const auto ab_high = hn::BitCast(pair_tag, hn::InterleaveUpper(tag, a, b));
+    const auto cd_low = hn::BitCast(pair_tag, hn::InterleaveLower(tag, c, d));
+    const auto cd_high = hn::BitCast(pair_tag, hn::InterleaveUpper(tag, c, d));
+    const auto store_pairs = [&](auto pairs, int64_t i) HWY_ATTR {
+        hn::StoreU(hn::BitCast(tag, pairs), tag, to + i * to_row);
+    };
+    store_pairs(hn::InterleaveLower(pair_tag, ab_low, cd_low), 0);
+    store_pairs(hn::InterleaveUpper(pair_tag, ab_low, cd_low), 1);
+    store_pairs(hn::InterleaveLower(pair_tag, ab_high, cd_high), 2);
+    store_pairs(hn::InterleaveUpper(pair_tag, ab_high, cd_high), 3);
+#endif
+}
+
+// A panel: to[k * kWidth + j] = from[j * stride + k * inner_stride] for j < count, 0 up to kWidth.
+template <int64_t kWidth, class T>
+void pack_panel(const T* from, int64_t stride, int64_t inner_stride, int64_t count, int64_t inner,
+                float* to) {
+    int64_t k = 0;
+    if (count == kWidth && stride == 1) {
+        for (; k < inner; ++k)
+            for (int64_t j = 0; j < kWidth; j += kQuad)
+                hn::StoreU(load_quad(from + k * inner_stride + j), QuadTag(), to + k * kWidth + j);
+    } else if (count == kWidth && inner_stride == 1) {
+        for (; k + kQuad <= inner; k += kQuad)
+            for (int64_t j = 0; j < kWidth; j += kQuad)
+                transpose_quads(from + j * stride + k, stride, to + k * kWidth + j, kWidth);
+    }
+    for (; k < inner; ++k) {
+        for (int64_t j = 0; j < count; ++j)
+            to[k * kWidth + j] = static_cast<float>(from[j * stride + k * inner_stride]);
+        std::fill(to + k * kWidth + count, to + (k + 1) * kWidth, 0.0f);
+    }
+}
+
+template <int64_t kWidth>
+void pack(const Matrix& x, int64_t stride, int64_t inner_stride, int64_t count, int64_t inner,
+          float* to) {
+    if (x.dtype == DType::kBf16)
+        pack_panel<kWidth>(reinterpret_cast<const Bf16*>(x.data), stride, inner_stride, count,
+                           inner, to);
+    else
+        pack_panel<kWidth>(reinterpret_cast<const float*>(x.data), stride, inner_stride, count,
+                           inner, to);
+}
+
+// c = a b of a packed tile, or added to c.
+HWY_INLINE void block(int64_t inner, const float* HWY_RESTRICT a, const float* HWY_RESTRICT b,
+                      float* HWY_RESTRICT c, int64_t c_row, bool add) {
+    Lanes sums[kBlockRows][2];
+    for (int r = 0; r < kBlockRows; ++r)
+        for (int v = 0; v < 2; ++v)
+            sums[r][v] = add ? load(c + r * c_row + v * kLanes) : zero_lanes();
+    for (int64_t k = 0; k < inner; ++k) {
+        const Lanes b0 = load(b), b1 = load(b + kLanes);
+        for (int r = 0; r < kBlockRows; ++r) {
+            const Lanes a_r(a[r]);
+            sums[r][0] = multiply_add(a_r, b0, sums[r][0]);
+            sums[r][1] = multiply_add(a_r, b1, sums[r][1]);
+        }
+        a += kTileRows;
+        b += kTileColumns;
+    }
+    for (int r = 0; r < kBlockRows; ++r)
+        for (int v = 0; v < 2; ++v) store(sums[r][v], c + r * c_row + v * kLanes);
+}
+void whole_tile(int64_t inner, const float* a, const float* b, float* c, int64_t c_row, bool add) {
+    for (int64_t column = 0; column < kTileColumns; column += 2 * kLanes)
+        for (int64_t row = 0; row < kTileRows; row += kBlockRows)
+            block(inner, a + row, b + column, c + row * c_row + column, c_row, add);
+}
+// At a result's edge, by way of a whole one: the bits of a row don't depend on where it lies.
+void part_tile(int64_t inner, const float* a, const float* b, int64_t rows, int64_t columns,
+               float* c, int64_t c_row, bool add) {
+    float whole[kTileRows * kTileColumns] = {};
+    const auto copy = [&](const float* from, int64_t from_row, float* to, int64_t to_row) {
+        for (int64_t r = 0; r < rows; ++r)
+            std::copy_n(from + r * from_row, columns, to + r * to_row);
+    };
+    if (add) copy(c, c_row, whole, kTileColumns);
+    whole_tile(inner, a, b, whole, kTileColumns, add);
+    copy(whole, kTileColumns, c, c_row);
+}
+
+}  // namespace
+
+// Packs a panel of the second factor, the columns from `column` on.
+void gemm_pack(const Product& p, int64_t column, float* to) {
+    pack<kTileColumns>(p.b.from(0, column), p.b.column_stride, p.b.row_stride,
+                       std::min(kTileColumns, p.columns - column), p.inner, to);
+}
+
+// `rows_packed`: kTaskRows x kMostInner; `sums`: kTaskRows x the task's columns, where the result
+// is bf16.
+void gemm_task(const GemmTask& task, float* rows_packed, float* sums) {
+    const Product& p = *task.product;
+    const Matrix to = p.c.from(task.row, task.column);
+    const bool is_bf16 = to.dtype == DType::kBf16;
+    float* c = is_bf16 ? sums : reinterpret_cast<float*>(to.data);
+    const int64_t c_row = is_bf16 ? round_up(task.columns, kTileColumns) : to.row_stride;
+    const int64_t step = ceil_div(p.inner, ceil_div(p.inner, kMostInner));
+    for (int64_t k = 0; k < p.inner; k += step) {
+        const int64_t inner = std::min(step, p.inner - k);
+        const bool add = k > 0 || p.add;
+        for (int64_t r = 0; r < task.rows; r += kTileRows)
+            pack<kTileRows>(p.a.from(task.row + r, k), p.a.row_stride, p.a.column_stride,
+                            std::min(kTileRows, task.rows - r), inner, rows_packed + r * inner);
+        for (int64_t j = 0; j < task.columns; j += kTileColumns) {
+            const float* b = task.packed + j * p.inner + k * kTileColumns;
+            const int64_t columns = std::min(kTileColumns, task.columns - j);
+            for (int64_t r = 0; r < task.rows; r += kTileRows) {
+                const int64_t rows = std::min(kTileRows, task.rows - r);
+                float* tile = c + r * c_row + j;
+                if (rows == kTileRows && columns == kTileColumns)
+                    whole_tile(inner, rows_packed + r * inner, b, tile, c_row, add);
+                else
+                    part_tile(inner, rows_packed + r * inner, b, rows, columns, tile, c_row, add);
+            }
+        }
+    }
+    if (!is_bf16) return;
+    for (int64_t r = 0; r < task.rows; ++r) {
+        Bf16* row = reinterpret_cast<Bf16*>(to.data) + r * to.row_stride;
+        for_lanes(task.columns, [&](auto access, int64_t j) HWY_ATTR {
+            access.write(access.read(c + r * c_row + j), row + j);
+        });
+    }
+}
+
+int64_t gemm_lanes() {
+    return kLanes;
+}
+
+}  // namespace polytrain::cpu::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace polytrain::cpu {
+namespace {
+
+HWY_EXPORT(gemm_pack);
+HWY_EXPORT(gemm_task);
+HWY_EXPORT(gemm_lanes);
+
+constexpr int64_t kBudget = int64_t{1} << 22;  // floats of packed second factors
+constexpr int64_t kTaskFloats = kTaskRows * (kMostInner + kMostTaskColumns);
+
+// Columns of a product whose packed second factor has at most kBudget floats, or one panel.
+int64_t stretch_columns(int64_t inner) {
+    return std::max<int64_t>(1, kBudget / (inner * kTileColumns)) * kTileColumns;
+}
+
+// Products that are packed together.
+struct Batch {
+    struct Entry {
+        Product product;
+        float* packed;
+    };
+    std::vector<Entry> entries;
+    int64_t floats = 0;
+};
+
+// A task's columns: so few that there are enough tasks for many cores.
+int64_t task_columns(const Product& p, int64_t others) {
+    constexpr int64_t kTasks = 24, kLeastColumns = 4 * kTileColumns;
+    const int64_t rows = ceil_div(p.rows, kTaskRows) * others;
+    const int64_t wanted = ceil_div(p.columns, ceil_div(kTasks, rows));
+    return std::min(kMostTaskColumns, round_up(std::max(kLeastColumns, wanted), kTileColumns));
+}
+
+void run_batch(ThreadPool& pool, const Batch& batch, float* threads) {
+    std::vector<std::pair<const Batch::Entry*, int64_t>> panels;
+    std::vector<GemmTask> tasks;
+    for (const Batch::Entry& entry : batch.entries) {
+        const Product& p = entry.product;
+        for (int64_t column = 0; column < p.columns; column += kTileColumns)
+            panels.emplace_back(&entry, column);
+        const int64_t columns = task_columns(p, static_cast<int64_t>(batch.entries.size()));
+        for (int64_t row = 0; row < p.rows; row += kTaskRows)
+            for (int64_t column = 0; column < p.columns; column += columns)
+                tasks.push_back({&p, row, std::min(kTaskRows, p.rows - row), column,
+                                 std::min(columns, p.columns - column),
+                                 entry.packed + column * p.inner});
+    }
+    pool.run(static_cast<int64_t>(panels.size()), [&](int64_t i, int) {
+        const auto& [entry, column] = panels[static_cast<size_t>(i)];
+        HWY_DYNAMIC_DISPATCH(gemm_pack)
+        (entry->product, column, entry->packed + column * entry->product.inner);
+    });
+    pool.run(static_cast<int64_t>(tasks.size()), [&](int64_t i, int thread) {
+        float* own = threads + thread * kTaskFloats;
+        HWY_DYNAMIC_DISPATCH(gemm_task)
+        (tasks[static_cast<size_t>(i)], own, own + kTaskRows * kMostInner);
+    });
+}
+
+}  // namespace
+
+bool Gemm::is_fast() {
+    return HWY_DYNAMIC_DISPATCH(gemm_lanes)() >= 16;
+}
+
+size_t Gemm::scratch_bytes(int64_t elements, int64_t inner) const {
+    const int64_t packed =
+        std::min(elements, std::max(kBudget, stretch_columns(std::max<int64_t>(1, inner)) * inner));
+    return static_cast<size_t>(round_up(packed, 16) + pool_.threads() * kTaskFloats) *
+           sizeof(float);
+}
+
+void Gemm::run(std::span<const Product> products, std::byte* scratch) const {
+    float* threads = reinterpret_cast<float*>(scratch);
+    float* packed = threads + pool_.threads() * kTaskFloats;
+    Batch batch;
+    const auto flush = [&] {
+        if (!batch.entries.empty()) run_batch(pool_, batch, threads);
+        batch = {};
+    };
+    for (const Product& p : products) {
+        if (p.rows == 0 || p.columns == 0 || p.inner == 0) continue;
+        PT_CHECK(!p.add || p.c.dtype == DType::kF32, "a product added to {}", name_of(p.c.dtype));
+        const int64_t most = stretch_columns(p.inner);
+        for (int64_t column = 0; column < p.columns; column += most) {
+            const int64_t columns = std::min(most, p.columns - column);
+            const int64_t floats = round_up(columns, kTileColumns) * p.inner;
+            if (batch.floats + floats > kBudget) flush();
+            batch.entries.push_back(
+                {{p.rows, columns, p.inner, p.a, p.b.from(0, column), p.c.from(0, column), p.add},
+                 packed + batch.floats});
+            batch.floats += floats;
+        }
+    }
+    flush();
+}
+
+}  // namespace polytrain::cpu
+#endif  // HWY_ONCE
