@@ -18,7 +18,7 @@ inline constexpr int64_t kTileRows = 12;                    // of a panel of the
 inline constexpr int64_t kTileColumns = Gemm::kColumnUnit;  // of a panel of the second
 inline constexpr int64_t kTaskRows = 8 * kTileRows;
 inline constexpr int64_t kMostTaskColumns = 48 * kTileColumns;
-inline constexpr int64_t kMostInner = 384;  // of a block: a panel of the second factor is 48 KiB
+inline constexpr int64_t kMostInner = 192;  // of a block: a panel of each factor fits the first cache
 
 // Rows [row, row + rows) and columns [column, column + columns) of a product whose second factor is
 // packed: [columns / kTileColumns][inner][kTileColumns].

@@ -62,7 +62,6 @@ __global__ void __launch_bounds__(kThreads, 2)
             continue;
         }
         const bool is_token = target >= 0 && target < vocabulary;
-        // Read before a gradient in the logits' place may overwrite it.
         const float logit = is_token && threadIdx.x == 0 ? to_float(logits[0][target]) : 0.0f;
         RunningSum own;
         for_packs_staging<2, 1>(logits, vocabulary, staged, staged_columns,
@@ -80,6 +79,9 @@ __global__ void __launch_bounds__(kThreads, 2)
             z_loss_N[n] = z_weight * lse * lse;
         }
         if (dlogits != nullptr) {
+            // A gradient in the logits' place may overwrite the target's, which one thread has
+            // read: of a block of one warp the sums are shuffles alone, which order no memory.
+            __syncthreads();
             // By the highest logit, not by lse: that is rounded where logits are large.
             const float scale = (1 + 2 * z_weight * lse) / sum[0];
             for_packs<2, 1>(logits, vocabulary, staged, staged_columns,
