@@ -2,7 +2,7 @@
 if(NOT POLYTRAIN_HAS_CUDNN)
     add_test(NAME cudnn_plans COMMAND ${CMAKE_COMMAND} -E echo
         "SKIPPED: no CUDA toolkit with cuDNN 9.8 or later")
-    set_tests_properties(cudnn_plans PROPERTIES LABELS emulated SKIP_REGULAR_EXPRESSION SKIPPED)
+    set_tests_properties(cudnn_plans PROPERTIES LABELS gate SKIP_REGULAR_EXPRESSION SKIPPED)
     return()
 endif()
 
@@ -14,7 +14,7 @@ polytrain_test(cudnn_plans)
 target_link_libraries(test_cudnn_plans PRIVATE polytrain_cudnn)
 add_dependencies(test_cudnn_plans mock_libcuda)
 # What cuDNN leaves unfreed isn't ours to find.
-set_tests_properties(cudnn_plans PROPERTIES LABELS emulated
+set_tests_properties(cudnn_plans PROPERTIES LABELS gate
     ENVIRONMENT "ASAN_OPTIONS=detect_leaks=0"
     ENVIRONMENT_MODIFICATION
     "LD_LIBRARY_PATH=path_list_prepend:${CMAKE_CURRENT_BINARY_DIR}/mock_libcuda")
