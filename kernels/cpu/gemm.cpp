@@ -18,7 +18,9 @@ inline constexpr int64_t kTileRows = 12;                    // of a panel of the
 inline constexpr int64_t kTileColumns = Gemm::kColumnUnit;  // of a panel of the second
 inline constexpr int64_t kTaskRows = 8 * kTileRows;
 inline constexpr int64_t kMostTaskColumns = 48 * kTileColumns;
-inline constexpr int64_t kMostInner = 192;  // of a block: a panel of each factor fits the first cache
+inline constexpr int64_t kPackColumns = 4 * kTileColumns, kPackInner = 256;
+inline constexpr int64_t kMostInner =
+    192;  // of a block: a panel of each factor fits the first cache
 
 // Rows [row, row + rows) and columns [column, column + columns) of a product whose second factor is
 // packed: [columns / kTileColumns][inner][kTileColumns].
@@ -67,7 +69,7 @@ HWY_INLINE void transpose_quads(const T* from, int64_t from_row, float* to, int6
     (void)from_row, (void)to_row;
 #else
     const QuadTag tag;
-    const hn::RepartitionToWide<hn::Rebind<uint32_t, QuadTag>> pair_tag;
+    const hn::RepartitionToWide<hn::Rebind<uint32_t, QuadTag> > pair_tag;
     const auto a = load_quad(from), b = load_quad(from + from_row);
     const auto c = load_quad(from + 2 * from_row), d = load_quad(from + 3 * from_row);
     const auto ab_low = hn::BitCast(pair_tag, hn::InterleaveLower(tag, a, b));
@@ -89,15 +91,10 @@ template <int64_t kWidth, class T>
 void pack_panel(const T* from, int64_t stride, int64_t inner_stride, int64_t count, int64_t inner,
                 float* to) {
     int64_t k = 0;
-    if (count == kWidth && stride == 1) {
-        for (; k < inner; ++k)
-            for (int64_t j = 0; j < kWidth; j += kQuad)
-                hn::StoreU(load_quad(from + k * inner_stride + j), QuadTag(), to + k * kWidth + j);
-    } else if (count == kWidth && inner_stride == 1) {
+    if (count == kWidth && inner_stride == 1)
         for (; k + kQuad <= inner; k += kQuad)
             for (int64_t j = 0; j < kWidth; j += kQuad)
                 transpose_quads(from + j * stride + k, stride, to + k * kWidth + j, kWidth);
-    }
     for (; k < inner; ++k) {
         for (int64_t j = 0; j < count; ++j)
             to[k * kWidth + j] = static_cast<float>(from[j * stride + k * inner_stride]);
@@ -105,15 +102,33 @@ void pack_panel(const T* from, int64_t stride, int64_t inner_stride, int64_t cou
     }
 }
 
+// The panels of `count` rows or columns of a factor, `to_panel` floats apart.
+template <int64_t kWidth, class T>
+void pack_panels(const T* from, int64_t stride, int64_t inner_stride, int64_t count, int64_t inner,
+                 float* to, int64_t to_panel) {
+    int64_t whole = 0;
+    if (stride == 1) {  // side by side, so all of a row of memory at once
+        whole = count / kWidth;
+        for (int64_t k = 0; k < inner; ++k)
+            for (int64_t panel = 0; panel < whole; ++panel)
+                for (int64_t j = 0; j < kWidth; j += kQuad)
+                    hn::StoreU(load_quad(from + k * inner_stride + panel * kWidth + j), QuadTag(),
+                               to + panel * to_panel + k * kWidth + j);
+    }
+    for (int64_t panel = whole; panel * kWidth < count; ++panel)
+        pack_panel<kWidth>(from + panel * kWidth * stride, stride, inner_stride,
+                           std::min(kWidth, count - panel * kWidth), inner, to + panel * to_panel);
+}
+
 template <int64_t kWidth>
 void pack(const Matrix& x, int64_t stride, int64_t inner_stride, int64_t count, int64_t inner,
-          float* to) {
+          float* to, int64_t to_panel) {
     if (x.dtype == DType::kBf16)
-        pack_panel<kWidth>(reinterpret_cast<const Bf16*>(x.data), stride, inner_stride, count,
-                           inner, to);
+        pack_panels<kWidth>(reinterpret_cast<const Bf16*>(x.data), stride, inner_stride, count,
+                            inner, to, to_panel);
     else
-        pack_panel<kWidth>(reinterpret_cast<const float*>(x.data), stride, inner_stride, count,
-                           inner, to);
+        pack_panels<kWidth>(reinterpret_cast<const float*>(x.data), stride, inner_stride, count,
+                            inner, to, to_panel);
 }
 
 // c = a b of a packed tile, or added to c.
@@ -156,10 +171,13 @@ void part_tile(int64_t inner, const float* a, const float* b, int64_t rows, int6
 
 }  // namespace
 
-// Packs a panel of the second factor, the columns from `column` on.
-void gemm_pack(const Product& p, int64_t column, float* to) {
-    pack<kTileColumns>(p.b.from(0, column), p.b.column_stride, p.b.row_stride,
-                       std::min(kTileColumns, p.columns - column), p.inner, to);
+// Packs kPackColumns columns of the second factor, from `column` on, for kPackInner of the inner
+// index; `to` is where the first of these panels begins.
+void gemm_pack(const Product& p, int64_t column, int64_t k, float* to) {
+    pack<kTileColumns>(p.b.from(k, column), p.b.column_stride, p.b.row_stride,
+                       std::min(kPackColumns, p.columns - column),
+                       std::min(kPackInner, p.inner - k), to + k * kTileColumns,
+                       p.inner * kTileColumns);
 }
 
 // `rows_packed`: kTaskRows x kMostInner; `sums`: kTaskRows x the task's columns, where the result
@@ -174,9 +192,8 @@ void gemm_task(const GemmTask& task, float* rows_packed, float* sums) {
     for (int64_t k = 0; k < p.inner; k += step) {
         const int64_t inner = std::min(step, p.inner - k);
         const bool add = k > 0 || p.add;
-        for (int64_t r = 0; r < task.rows; r += kTileRows)
-            pack<kTileRows>(p.a.from(task.row + r, k), p.a.row_stride, p.a.column_stride,
-                            std::min(kTileRows, task.rows - r), inner, rows_packed + r * inner);
+        pack<kTileRows>(p.a.from(task.row, k), p.a.row_stride, p.a.column_stride, task.rows, inner,
+                        rows_packed, kTileRows * inner);
         for (int64_t j = 0; j < task.columns; j += kTileColumns) {
             const float* b = task.packed + j * p.inner + k * kTileColumns;
             const int64_t columns = std::min(kTileColumns, task.columns - j);
@@ -241,12 +258,16 @@ int64_t task_columns(const Product& p, int64_t others) {
 }
 
 void run_batch(ThreadPool& pool, const Batch& batch, float* threads) {
-    std::vector<std::pair<const Batch::Entry*, int64_t>> panels;
+    struct Panels {
+        const Batch::Entry* entry;
+        int64_t column, k;
+    };
+    std::vector<Panels> panels;
     std::vector<GemmTask> tasks;
     for (const Batch::Entry& entry : batch.entries) {
         const Product& p = entry.product;
-        for (int64_t column = 0; column < p.columns; column += kTileColumns)
-            panels.emplace_back(&entry, column);
+        for (int64_t column = 0; column < p.columns; column += kPackColumns)
+            for (int64_t k = 0; k < p.inner; k += kPackInner) panels.push_back({&entry, column, k});
         const int64_t columns = task_columns(p, static_cast<int64_t>(batch.entries.size()));
         for (int64_t row = 0; row < p.rows; row += kTaskRows)
             for (int64_t column = 0; column < p.columns; column += columns)
@@ -255,9 +276,9 @@ void run_batch(ThreadPool& pool, const Batch& batch, float* threads) {
                                  entry.packed + column * p.inner});
     }
     pool.run(static_cast<int64_t>(panels.size()), [&](int64_t i, int) {
-        const auto& [entry, column] = panels[static_cast<size_t>(i)];
+        const auto& [entry, column, k] = panels[static_cast<size_t>(i)];
         HWY_DYNAMIC_DISPATCH(gemm_pack)
-        (entry->product, column, entry->packed + column * entry->product.inner);
+        (entry->product, column, k, entry->packed + column * entry->product.inner);
     });
     pool.run(static_cast<int64_t>(tasks.size()), [&](int64_t i, int thread) {
         float* own = threads + thread * kTaskFloats;
@@ -279,8 +300,8 @@ size_t Gemm::scratch_bytes(int64_t elements, int64_t inner) const {
            sizeof(float);
 }
 
-void Gemm::run(std::span<const Product> products, std::byte* scratch) const {
-    float* threads = reinterpret_cast<float*>(scratch);
+void Gemm::run(std::span<const Product> products, void* scratch) const {
+    auto* threads = static_cast<float*>(scratch);
     float* packed = threads + pool_.threads() * kTaskFloats;
     Batch batch;
     const auto flush = [&] {

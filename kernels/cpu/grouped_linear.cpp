@@ -11,7 +11,7 @@
 
 #include "core/checked.hpp"
 #include "kernels/common/groups.hpp"
-#include "kernels/cpu/products.hpp"
+#include "kernels/cpu/gemm.hpp"
 #include "kernels/cpu/register.hpp"
 
 namespace polytrain::cpu {
@@ -209,6 +209,62 @@ void run_weight(Products& products, ThreadPool& pool, const GroupedLinearBackwar
     });
 }
 
+// The products of all groups that have rows.
+std::vector<Product> products_of(const RowProduct& product, const int64_t* offsets,
+                                 int64_t groups) {
+    std::vector<Product> all;
+    for (int64_t g = 0; g < groups; ++g) {
+        Product p = product.p;
+        p.rows = offsets[g + 1] - offsets[g];
+        p.a = p.a.from(offsets[g], 0);
+        p.b = p.b.moved(g % product.matrices * product.matrix_elements());
+        p.c = p.c.from(offsets[g], 0);
+        if (p.rows > 0) all.push_back(p);
+    }
+    return all;
+}
+
+// Implementation "cpu", by products of our own.
+template <class Op>
+void add_own_rows(OpTable& table, Tensor Op::*storage, ThreadPool& pool,
+                  const std::shared_ptr<Products>& products) {
+    add_gemm<Op>(
+        table, storage, true, products,
+        [storage, &pool](const Op& op) {
+            const int64_t* offsets = checked_offsets(op.kName, op.offsets_G, (op.*storage).dim(0));
+            const int64_t groups = op.offsets_G.dim(0) - 1;
+            const RowProduct product = product_of(op);
+            if (product.p.inner == 0)  // a sum over nothing
+                return zero_rows(product.p.c.data, offsets[groups], product.p.columns,
+                                 product.p.c.dtype);
+            Gemm(pool).run(products_of(product, offsets, groups), op.scratch.data);
+        },
+        [&pool](const Op& op) {
+            const Product p = product_of(op).p;
+            return Gemm(pool).scratch_bytes((op.offsets_G.dim(0) - 1) * Gemm::packed_elements(p),
+                                            p.inner);
+        });
+}
+
+void run_own_weight(ThreadPool& pool, const GroupedLinearBackwardWeight& op) {
+    const int64_t* offsets = checked_offsets(op.kName, op.offsets_G, op.x_RI.dim(0));
+    const int64_t groups = op.offsets_G.dim(0) - 1, gradients = op.dw_DOI.dim(0);
+    const Product whole = product_of(op);
+    // Those that add to one gradient go one after the other.
+    for (int64_t first = 0; first < groups; first += gradients) {
+        std::vector<Product> all;
+        for (int64_t d = 0; d < gradients && first + d < groups; ++d) {
+            Product p = whole;
+            p.inner = offsets[first + d + 1] - offsets[first + d];
+            p.a = p.a.from(0, offsets[first + d]);
+            p.b = p.b.from(offsets[first + d], 0);
+            p.c = p.c.moved(d * p.rows * p.columns);
+            all.push_back(p);
+        }
+        Gemm(pool).run(all, op.scratch.data);
+    }
+}
+
 template <class Op>
 void add_rows(OpTable& table, Tensor Op::*storage, ThreadPool& pool,
               const std::shared_ptr<Products>& products) {
@@ -229,6 +285,16 @@ void add_rows(OpTable& table, Tensor Op::*storage, ThreadPool& pool,
 void register_grouped_linear(OpTable& table, ThreadPool& pool) {
     // The table's three entries share it: one cache of primitives.
     const auto products = std::make_shared<Products>(pool.threads());
+    add_own_rows(table, &GroupedLinearForward::x_RI, pool, products);
+    add_own_rows(table, &GroupedLinearBackwardInput::dy_RO, pool, products);
+    add_gemm<GroupedLinearBackwardWeight>(
+        table, &GroupedLinearBackwardWeight::dy_RO, true, products,
+        [&pool](const GroupedLinearBackwardWeight& op) { run_own_weight(pool, op); },
+        [&pool](const GroupedLinearBackwardWeight& op) {
+            Product p = product_of(op);
+            p.inner = op.x_RI.dim(0);
+            return Gemm(pool).scratch_bytes(Gemm::packed_elements(p), p.inner);
+        });
     add_rows(table, &GroupedLinearForward::x_RI, pool, products);
     add_rows(table, &GroupedLinearBackwardInput::dy_RO, pool, products);
     add_onednn<GroupedLinearBackwardWeight>(

@@ -5,9 +5,7 @@
 
 #include <cstring>
 
-#include "core/checked.hpp"
 #include "kernels/cpu/gemm.hpp"
-#include "kernels/cpu/products.hpp"
 #include "kernels/cpu/register.hpp"
 
 namespace polytrain::cpu {
@@ -65,26 +63,21 @@ void add_products(OpTable& table, Tensor Op::*storage, ThreadPool& pool,
         });
 }
 
+// Implementation "cpu", by a product of our own.
 template <class Op>
-void add_gemm(OpTable& table, Tensor Op::*storage, ThreadPool& pool,
-              const std::shared_ptr<Products>& products) {
-    table.add<Op>({"cpu",
-                   [storage, products](const Op& op) {
-                       const DType dtype = (op.*storage).dtype;
-                       return Gemm::is_fast() &&
-                              (dtype == DType::kF32 ||
-                               (dtype == DType::kBf16 && !products->has_fast_bf16()));
-                   },
-                   [&pool](const Op& op, const Stream&) {
-                       const Product p = product_of(op);
-                       if (p.inner == 0) return zero_unless_added(p);
-                       Gemm(pool).run({&p, 1}, static_cast<std::byte*>(op.scratch.data));
-                   },
-                   [&pool](const Op& op) {
-                       const Product p = product_of(op);
-                       return Gemm(pool).scratch_bytes(
-                           round_up(p.columns, Gemm::kColumnUnit) * p.inner, p.inner);
-                   }});
+void add_own_product(OpTable& table, Tensor Op::*storage, ThreadPool& pool,
+                     const std::shared_ptr<Products>& products) {
+    add_gemm<Op>(
+        table, storage, false, products,
+        [&pool](const Op& op) {
+            const Product p = product_of(op);
+            if (p.inner == 0) return zero_unless_added(p);
+            Gemm(pool).run({&p, 1}, op.scratch.data);
+        },
+        [&pool](const Op& op) {
+            const Product p = product_of(op);
+            return Gemm(pool).scratch_bytes(Gemm::packed_elements(p), p.inner);
+        });
 }
 
 }  // namespace
@@ -93,7 +86,7 @@ void register_linear(OpTable& table, ThreadPool& pool) {
     // The table's three entries share it: one cache of primitives.
     const auto products = std::make_shared<Products>(pool.threads());
     const auto add = [&](auto storage) {
-        add_gemm(table, storage, pool, products);
+        add_own_product(table, storage, pool, products);
         add_products(table, storage, pool, products);
     };
     add(&LinearForward::x_NI);
