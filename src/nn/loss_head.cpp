@@ -5,7 +5,7 @@
 namespace polytrain {
 namespace {
 
-constexpr int64_t kChunkElements = int64_t{1} << 21;  // of logits: 8 MiB in f32
+constexpr int64_t kChunkElements = int64_t{1} << 23;  // of logits: 32 MiB in f32
 
 }  // namespace
 
