@@ -54,7 +54,8 @@ TEST_CASE("every key is emitted, in the order of the tables") {
           "train validation tokenizer synthetic repetition_filter allow_changed ");
     CHECK(names(json["data"]["train"][1]) == "path weight format dtype ");
     CHECK(names(json["train"]) ==
-          "steps tokens seconds batch micro_batch recompute eval_every eval_sequences "
+          "steps tokens seconds batch micro_batch recompute cuda_graph eval_every "
+          "eval_sequences "
           "checkpoint_every keep_last keep_every checkpoint_failure spike_guard log_every "
           "tensorboard ");
     CHECK(names(json["optimizer"]) ==

@@ -61,10 +61,12 @@ inline Gradients gradients_of(const nlohmann::json& config, const Spread& spread
                               const std::string& environment = "") {
     const TempFolder folder;
     const std::filesystem::path out = folder / "out";
-    const ProgramResult run = run_ranks(
-        spread.ranks, "env " + environment + " " POLYTRAIN_DIST_RANKS " gradients '" +
-                          write_config(folder, config, spread, "config").string() + "' '" +
-                          out.string() + "' " + mask + " " + std::to_string(steps));
+    const ProgramResult run =
+        run_ranks(spread.ranks,
+                  "env " + environment + " " POLYTRAIN_DIST_RANKS " gradients '" +
+                      write_config(folder, config, spread, "config").string() + "' '" +
+                      out.string() + "' " + mask + " " + std::to_string(steps),
+                  300);
     INFO(spread.text() << ": " << run.err);
     REQUIRE(run.exit_code == 0);
     // Mapped files outlive their names.
