@@ -76,7 +76,7 @@ check_build() {
     esac
     cmake --preset cuda -B "$build" -DPOLYTRAIN_TESTS=ON "${architecture[@]}"
     cmake --build "$build" --parallel "$(nproc)" --target polytrain polytrain_cuda test_ops \
-        polytrain_cuda_bench
+        polytrain_op_bench
 }
 
 check_selftest() {
@@ -91,12 +91,12 @@ check_repeated_ops() {
     needs build
     local tiny=()
     [ "$emulated" = no ] || tiny=(--tiny)
-    limited 120 "$build/polytrain_cuda_bench" "${tiny[@]}" > "$out/bench.json" 2> "$out/bench.txt" ||
+    limited 120 "$build/polytrain_op_bench" "${tiny[@]}" > "$out/bench.json" 2> "$out/bench.txt" ||
         { cat "$out/bench.json" "$out/bench.txt"; return 1; }
     ! grep -q '"same_bits": false' "$out/bench.json"
 }
 check_kernels() {
-    [ -s "$out/bench.json" ] || skip "polytrain_cuda_bench gave no numbers"
+    [ -s "$out/bench.json" ] || skip "polytrain_op_bench gave no numbers"
     data "$out/bench.json"
     cp "$out/bench.txt" "$out/kernels.table"
 }

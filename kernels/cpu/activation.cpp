@@ -13,6 +13,7 @@
 #include "hwy/foreach_target.h"  // keep this order: it includes this file once per target
 #include "hwy/highway.h"
 #include "kernels/cpu/lanes-inl.hpp"
+#include "kernels/cpu/row_stream-inl.hpp"
 
 HWY_BEFORE_NAMESPACE();
 namespace polytrain::cpu::HWY_NAMESPACE {
@@ -183,10 +184,13 @@ void with_row(const Op& op, int64_t width, const F& f) {
 template <class T>
 void forward_rows(const ActivationForward& op, int64_t begin, int64_t end) {
     const int64_t width = op.y_NF.dim(1), x_width = op.x_NX.dim(1), stats = op.rstd_NR.dim(1);
+    RowStream<T> y(op.y_NF);
     with_row(op, width, [&](const auto& row) HWY_ATTR {
         for (int64_t n = begin; n < end; ++n) {
             const T* x = op.x_NX.as<T>() + n * x_width;
-            row.forward(x, op.y_NF.as<T>() + n * width, op.rstd_NR.as<float>() + n * stats);
+            y.expect(x + x_width, x_width);
+            row.forward(x, y.row(n), op.rstd_NR.as<float>() + n * stats);
+            y.done(n);
         }
     });
 }
@@ -195,12 +199,15 @@ template <class T>
 void backward_rows(const ActivationBackward& op, int64_t begin, int64_t end, double* sums) {
     const int64_t width = op.dy_NF.dim(1), x_width = op.x_NX.dim(1), stats = op.rstd_NR.dim(1);
     const CoefficientSums da{sums};
+    RowStream<T> dx(op.dx_NX);
     with_row(op, width, [&](const auto& row) HWY_ATTR {
         for (int64_t n = begin; n < end; ++n) {
             const T* x = op.x_NX.as<T>() + n * x_width;
             const T* dy = op.dy_NF.as<T>() + n * width;
-            row.backward(x, dy, op.rstd_NR.as<float>() + n * stats, op.dx_NX.as<T>() + n * x_width,
-                         da);
+            dx.expect(x + x_width, x_width);
+            dx.expect(dy + width, width);
+            row.backward(x, dy, op.rstd_NR.as<float>() + n * stats, dx.row(n), da);
+            dx.done(n);
         }
     });
 }

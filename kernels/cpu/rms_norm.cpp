@@ -10,6 +10,7 @@
 #include "hwy/foreach_target.h"  // keep this order: it includes this file once per target
 #include "hwy/highway.h"
 #include "kernels/cpu/norm_row-inl.hpp"
+#include "kernels/cpu/row_stream-inl.hpp"
 
 HWY_BEFORE_NAMESPACE();
 namespace polytrain::cpu::HWY_NAMESPACE {
@@ -19,9 +20,12 @@ template <class T>
 void forward_rows(const RmsNormForward& op, int64_t begin, int64_t end) {
     const int64_t width = op.x_NC.dim(1);
     const float* gain = op.gain_C.as<float>();
+    RowStream<T> y(op.y_NC);
     for (int64_t n = begin; n < end; ++n) {
-        op.rstd_N.as<float>()[n] = norm_row_forward(op.x_NC.as<T>() + n * width, gain, width,
-                                                    op.eps, op.y_NC.as<T>() + n * width);
+        y.expect(op.x_NC.as<T>() + (n + 1) * width, width);
+        op.rstd_N.as<float>()[n] =
+            norm_row_forward(op.x_NC.as<T>() + n * width, gain, width, op.eps, y.row(n));
+        y.done(n);
     }
 }
 
@@ -30,9 +34,13 @@ template <class T>
 void backward_rows(const RmsNormBackward& op, int64_t begin, int64_t end, float* sums_C) {
     const int64_t width = op.x_NC.dim(1);
     const float* gain = op.gain_C.as<float>();
+    RowStream<T> dx(op.dx_NC);
     for (int64_t n = begin; n < end; ++n) {
+        dx.expect(op.x_NC.as<T>() + (n + 1) * width, width);
+        dx.expect(op.dy_NC.as<T>() + (n + 1) * width, width);
         norm_row_backward(op.x_NC.as<T>() + n * width, op.dy_NC.as<T>() + n * width, gain,
-                          op.rstd_N.as<float>()[n], width, op.dx_NC.as<T>() + n * width, sums_C);
+                          op.rstd_N.as<float>()[n], width, dx.row(n), sums_C);
+        dx.done(n);
     }
 }
 

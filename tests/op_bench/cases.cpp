@@ -1,5 +1,5 @@
-#include "cuda_bench/bench.hpp"
-#include "cuda_bench/timing.hpp"
+#include "op_bench/bench.hpp"
+#include "op_bench/timing.hpp"
 #include "ops/activation.hpp"
 #include "ops/adamw.hpp"
 #include "ops/attention.hpp"
@@ -12,20 +12,18 @@
 namespace polytrain::bench {
 namespace {
 
-Tensor bf16(Shape shape) {
-    return described(shape, DType::kBf16);
-}
 Tensor f32(Shape shape) {
     return described(shape, DType::kF32);
 }
 
 // Forward, then backward, of an activation over rows of `width`.
-void time_activation(Bench& bench, const std::string& name, bool gated, int64_t rows,
+void time_activation(Bench& bench, const Sizes& s, const std::string& name, bool gated,
                      int64_t width) {
+    const int64_t rows = s.memory_rows(width);
     const ActivationInfo* info = bench.ops.activations().find(name);
     PT_CHECK(info != nullptr, "no activation {}", name);
     const int order = info->has_order() ? 3 : 0;
-    const Tensor x = bf16({rows, gated ? 2 * width : width}), y = bf16({rows, width}),
+    const Tensor x = s.stored({rows, gated ? 2 * width : width}), y = s.stored({rows, width}),
                  a = f32({info->coefficients(order)}), rstd = f32({rows, info->statistics(order)});
     const std::string text = fmt::format("{}{} {} x {}", gated ? "gated " : "", name, rows, width);
     time_op(bench, text + " forward", ActivationForward{info, order, gated, x, a, y, rstd});
@@ -35,8 +33,8 @@ void time_activation(Bench& bench, const std::string& name, bool gated, int64_t 
 
 AttentionForward attention_forward(const Sizes& s) {
     const int64_t width = s.width;
-    return {bf16({s.rows(), 3 * width}),
-            bf16({s.rows(), width}),
+    return {s.stored({s.rows(), 3 * width}),
+            s.stored({s.rows(), width}),
             f32({s.rows(), s.heads}),
             {},
             s.time,
@@ -69,29 +67,29 @@ void repeat_op(Bench& bench, const std::string& name, const Op& op) {
 }  // namespace
 
 void bench_memory_bound(Bench& bench, const Sizes& s) {
-    const int64_t rows = s.rows();
-    const Tensor x = bf16({rows, s.width}), gain = f32({s.width}), rstd = f32({rows});
+    const int64_t rows = s.memory_rows(s.width);
+    const Tensor x = s.stored({rows, s.width}), gain = f32({s.width}), rstd = f32({rows});
     const std::string shape = fmt::format(" {} x {}", rows, s.width);
     time_op(bench, "rms_norm" + shape + " forward", RmsNormForward{x, gain, x, rstd});
     time_op(bench, "rms_norm" + shape + " backward",
             RmsNormBackward{x, gain, rstd, x, x, gain, {}});
     time_op(bench, "add" + shape, Add{x, x, x});
-    time_activation(bench, "polynorm", false, rows, s.hidden);
-    time_activation(bench, "polyrelu", false, rows, s.hidden);
-    time_activation(bench, "silu", true, rows, s.gated);
+    time_activation(bench, s, "polynorm", false, s.hidden);
+    time_activation(bench, s, "polyrelu", false, s.hidden);
+    time_activation(bench, s, "silu", true, s.gated);
     AdamW adamw;
     adamw.weight = adamw.gradient = adamw.m = adamw.v = f32({s.parameters});
-    adamw.stored = bf16({s.parameters});
+    if (s.storage == DType::kBf16) adamw.stored = s.stored({s.parameters});
     time_op(bench, fmt::format("adamw {}", s.parameters), adamw);
 }
 
 void bench_products(Bench& bench, const Sizes& s) {
-    const int64_t rows = s.rows();
     for (const auto& [in, out] : {std::pair{s.width, 3 * s.width},
                                   {s.width, s.hidden},
                                   {s.hidden, s.width},
                                   {s.width, s.vocabulary}}) {
-        const Tensor x = bf16({rows, in}), y = bf16({rows, out}), w = bf16({out, in});
+        const int64_t rows = out == s.vocabulary && s.head_rows > 0 ? s.head_rows : s.rows();
+        const Tensor x = s.stored({rows, in}), y = s.stored({rows, out}), w = s.stored({out, in});
         const double flops = 2.0 * static_cast<double>(rows * in * out);
         const std::string shape = fmt::format("linear {} x {} x {}", rows, in, out);
         time_op(bench, shape + " forward", LinearForward{x, w, y, {}}, flops);
@@ -106,8 +104,8 @@ void bench_products(Bench& bench, const Sizes& s) {
     const Buffer memory(*bench.backend, offsets.size() * sizeof(int64_t));
     const Tensor offsets_G{memory.data(), {s.experts + 1}, DType::kI64, bench.backend->device()};
     bench.stream.upload(offsets_G, offsets.data(), offsets_G.bytes());
-    const Tensor x = bf16({routed, s.width}), y = bf16({routed, s.expert_hidden}),
-                 w = bf16({s.experts, s.expert_hidden, s.width});
+    const Tensor x = s.stored({routed, s.width}), y = s.stored({routed, s.expert_hidden}),
+                 w = s.stored({s.experts, s.expert_hidden, s.width});
     const double flops = 2.0 * static_cast<double>(routed * s.width * s.expert_hidden);
     const std::string shape = fmt::format("grouped_linear {} of {} x {} x {}", s.experts,
                                           s.expert_rows, s.width, s.expert_hidden);
@@ -133,7 +131,7 @@ void repeat_ops(Bench& bench, const Sizes& s) {
     repeat_op(bench, "attention forward", attention_forward(s));
     repeat_op(bench, "attention backward", attention_backward(s));
     const int64_t rows = s.rows();
-    const Tensor x = bf16({rows, s.width}), y = bf16({rows, s.hidden});
+    const Tensor x = s.stored({rows, s.width}), y = s.stored({rows, s.hidden});
     const Tensor gain = f32({s.width}), rstd = f32({rows});
     repeat_op(bench, "linear weight's gradient",
               LinearBackwardWeight{y, x, f32({s.hidden, s.width}), {}});

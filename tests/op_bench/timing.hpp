@@ -8,7 +8,7 @@
 
 #include "core/bf16.hpp"
 #include "core/clock.hpp"
-#include "cuda_bench/bench.hpp"
+#include "op_bench/bench.hpp"
 
 namespace polytrain::bench {
 

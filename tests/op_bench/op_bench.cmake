@@ -1,8 +1,9 @@
 # The speed of a device's ops, and scripts/gpu_check.sh itself, tried on the emulator.
-add_executable(polytrain_cuda_bench cuda_bench/main.cpp cuda_bench/cases.cpp)
-target_include_directories(polytrain_cuda_bench PRIVATE ${CMAKE_CURRENT_SOURCE_DIR})
-target_link_libraries(polytrain_cuda_bench PRIVATE polytrain_opener nlohmann_json::nlohmann_json)
-set_target_properties(polytrain_cuda_bench PROPERTIES ENABLE_EXPORTS ON
+add_executable(polytrain_op_bench op_bench/main.cpp op_bench/cases.cpp op_bench/cpu_peaks.cpp)
+target_include_directories(polytrain_op_bench PRIVATE ${CMAKE_CURRENT_SOURCE_DIR})
+target_link_libraries(polytrain_op_bench PRIVATE polytrain_opener polytrain_kernels
+    nlohmann_json::nlohmann_json)
+set_target_properties(polytrain_op_bench PROPERTIES ENABLE_EXPORTS ON
     RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR})
 
 if(POLYTRAIN_EMULATED_CUDA AND POLYTRAIN_MPI AND NOT POLYTRAIN_SANITIZE)
