@@ -110,7 +110,8 @@ def summary(record, warmup):
     ratios = [ours / theirs for ours, theirs in zip(speed["polytrain"], speed["pytorch"])]
     ours, theirs = record["polytrain"][0]["loss"], record["pytorch"][0]["loss"]
     return [record["config"], record["precision"],
-            f"{statistics.median(speed['polytrain']):.0f}", f"{statistics.median(speed['pytorch']):.0f}",
+            f"{statistics.median(speed['polytrain']):.0f}",
+            f"{statistics.median(speed['pytorch']):.0f}",
             measure.spread(ratios), measure.mib(peak["polytrain"]), measure.mib(peak["pytorch"]),
             f"{peak['polytrain'] / peak['pytorch']:.2f}", f"{ours[0]:.6f}, {theirs[0]:.6f}",
             f"{ours[-1]:.4f}, {theirs[-1]:.4f}"]
