@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # Installs what PolyTrain is built from: distribution packages only (docs/architecture.md says what
 # each is for). With sudo when not root; without either it prints the line to run.
-# Usage: install_dependencies.sh [--developer] [--fuzz]
+# Usage: install_dependencies.sh [--developer] [--fuzz] [--bench]
 #   --developer   adds the format and lint tools, and strace, by which tests kill saves
 #   --fuzz        adds clang, which builds the fuzz targets
+#   --bench       adds PyTorch, which scripts/bench/ measures against
 set -euo pipefail
 
 packages=(g++ cmake ninja-build ccache libdnnl-dev libhwy-dev nlohmann-json3-dev libcli11-dev
@@ -16,7 +17,9 @@ for argument in "$@"; do
         --developer) packages+=(clang-format clang-tidy strace) ;;
         # The run-time library has a package of its own on some systems; llvm names lines.
         --fuzz) packages+=(clang) optional+=(libclang-rt-dev llvm) ;;
-        *) sed -n '4,6s/^# \{0,1\}//p' "$0"; exit 2 ;;
+        # PyTorch multiplies f32 by whatever BLAS there is: without OpenBLAS ten times slower.
+        --bench) packages+=(python3 python3-torch libopenblas0-pthread python3-venv python3-dev) ;;
+        *) sed -n '4,7s/^# \{0,1\}//p' "$0"; exit 2 ;;
     esac
 done
 

@@ -1,0 +1,100 @@
+"""What the benchmarks beside it share: runs and their peak memory, medians, tables, result files."""
+
+import json
+import os
+import pathlib
+import platform
+import statistics
+import subprocess
+import sys
+import tempfile
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+POLYTRAIN = ROOT / "build/release/polytrain"
+RESULTS = ROOT / "runs/bench"
+
+
+def run(command, environment=None):
+    """The command's standard output, and its peak resident bytes. Ends this program if it fails."""
+    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as errors:
+        child = subprocess.Popen([str(word) for word in command], stdout=out, stderr=errors,
+                                 env={**os.environ, **(environment or {})})
+        _, status, usage = os.wait4(child.pid, 0)
+        child.returncode = os.waitstatus_to_exitcode(status)
+        out.seek(0)
+        errors.seek(0)
+        if child.returncode != 0:
+            sys.exit(f"{' '.join(map(str, command))}\n{errors.read().decode()}"
+                     f"exit code {child.returncode}")
+        return out.read().decode(), usage.ru_maxrss * 1024
+
+
+def settings_of(settings):
+    return [word for key, value in settings.items() for word in ("--set", f"{key}={value}")]
+
+
+def train(config, settings, out=None):
+    """A run on the CPU: its metrics, each a list over the steps, and peak_bytes."""
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = pathlib.Path(out or scratch)
+        _, peak = run([POLYTRAIN, "train", config, "--out", folder,
+                       *settings_of({"device": "cpu", **settings})])
+        with open(folder / "metrics.jsonl", encoding="utf-8") as file:
+            steps = [json.loads(line) for line in file]
+    names = ("loss", "tokens_per_s", "mfu")
+    return {"peak_bytes": peak, **{name: [step[name] for step in steps] for name in names}}
+
+
+def plan(config, settings):
+    text, _ = run([POLYTRAIN, "plan", "--json", config,
+                   *settings_of({"device": "cpu", **settings})])
+    return json.loads(text)
+
+
+def bench_config(name):
+    path = ROOT / f"configs/bench/{name}.json"
+    if not path.exists():
+        sys.exit(f"{path}: no such file; names are those in configs/bench/")
+    return path
+
+
+def precisions(wanted):
+    """Those of `wanted` that this processor multiplies in; says which it leaves out."""
+    try:
+        has_bf16 = "avx512_bf16" in pathlib.Path("/proc/cpuinfo").read_text(encoding="utf-8")
+    except OSError:
+        has_bf16 = False
+    if "bf16" in wanted and not has_bf16:
+        print("This processor has no AVX512-BF16: bf16 is left out", file=sys.stderr)
+    return [precision for precision in wanted if precision != "bf16" or has_bf16]
+
+
+def processor():
+    try:
+        for line in pathlib.Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                return line.split(":", 1)[1].strip()
+    except OSError:
+        pass
+    return platform.machine()
+
+
+def spread(values):
+    """"median (lowest to highest)"."""
+    return f"{statistics.median(values):.2f} ({min(values):.2f} to {max(values):.2f})"
+
+
+def mib(count):
+    return f"{count / 2**20:.0f}"
+
+
+def write(name, head, rows, records):
+    """Prints a Markdown table of `rows`, and keeps it and the `records` behind it in runs/bench/."""
+    lines = [f"| {' | '.join(head)} |", "|---" * len(head) + "|"]
+    lines += [f"| {' | '.join(map(str, row))} |" for row in rows]
+    RESULTS.mkdir(parents=True, exist_ok=True)
+    (RESULTS / f"{name}.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    result = {"processor": processor(), "arguments": sys.argv[1:], "results": records}
+    (RESULTS / f"{name}.json").write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    print("\n".join(lines))
+    print(f"kept in {(RESULTS / name).relative_to(ROOT)}.md and .json", file=sys.stderr)
