@@ -4,6 +4,7 @@ import json
 import os
 import pathlib
 import platform
+import re
 import statistics
 import subprocess
 import sys
@@ -14,8 +15,9 @@ POLYTRAIN = ROOT / "build/release/polytrain"
 RESULTS = ROOT / "runs/bench"
 
 
-def run(command, environment=None):
-    """The command's standard output, and its peak resident bytes. Ends this program if it fails."""
+def run_telling(command, environment=None):
+    """The command's standard output and error and its peak resident bytes. Ends this program if it
+    fails."""
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as errors:
         child = subprocess.Popen([str(word) for word in command], stdout=out, stderr=errors,
                                  env={**os.environ, **(environment or {})})
@@ -26,23 +28,45 @@ def run(command, environment=None):
         if child.returncode != 0:
             sys.exit(f"{' '.join(map(str, command))}\n{errors.read().decode()}"
                      f"exit code {child.returncode}")
-        return out.read().decode(), usage.ru_maxrss * 1024
+        return out.read().decode(), errors.read().decode(), usage.ru_maxrss * 1024
+
+
+def run(command, environment=None):
+    """The command's standard output, and its peak resident bytes."""
+    out, _, peak = run_telling(command, environment)
+    return out, peak
 
 
 def settings_of(settings):
     return [word for key, value in settings.items() for word in ("--set", f"{key}={value}")]
 
 
-def train(config, settings, out=None):
-    """A run on the CPU: its metrics, each a list over the steps, and peak_bytes."""
+def train_telling(config, settings, out=None, environment=None):
+    """A run on the CPU: its metrics, each a list over the steps, the tokens of a step and
+    peak_bytes; and what it said."""
     with tempfile.TemporaryDirectory() as scratch:
         folder = pathlib.Path(out or scratch)
-        _, peak = run([POLYTRAIN, "train", config, "--out", folder,
-                       *settings_of({"device": "cpu", **settings})])
+        _, said, peak = run_telling([POLYTRAIN, "train", config, "--out", folder,
+                                     *settings_of({"device": "cpu", **settings})], environment)
         with open(folder / "metrics.jsonl", encoding="utf-8") as file:
             steps = [json.loads(line) for line in file]
     names = ("loss", "tokens_per_s", "mfu")
-    return {"peak_bytes": peak, **{name: [step[name] for step in steps] for name in names}}
+    metrics = {name: [step[name] for step in steps] for name in names}
+    return {"peak_bytes": peak, "step_tokens": steps[0]["tokens"], **metrics}, said
+
+
+def train(config, settings, out=None):
+    return train_telling(config, settings, out)[0]
+
+
+def op_times(config, settings):
+    """Of a run: by op, implementation and shape how often it ran and the median in microseconds;
+    and the run's metrics."""
+    run_metrics, said = train_telling(config, settings, environment={"POLYTRAIN_TRACE": "times"})
+    line = re.compile(r"([0-9]+) calls of +([0-9.]+) us: (.*)")
+    times = {found[3]: (int(found[1]), float(found[2]))
+             for found in map(line.search, said.splitlines()) if found}
+    return times, run_metrics
 
 
 def plan(config, settings):

@@ -21,8 +21,9 @@ void warn_of_slow_products(const OpTable& ops) {
     const Tensor matrix{nullptr, {64, 64}, DType::kBf16, {}};
     if (ops.choice(LinearForward{matrix, matrix, matrix, {}}) == "reference")
         log::warn(
-            "precision: bf16 products run by the reference kernels here, which are very slow: "
-            "oneDNN has them on processors with AVX-512 alone. f32 is the faster choice");
+            "precision: bf16 products run by the reference kernels here, which are very slow: this "
+            "is "
+            "a build without oneDNN and PolyTrain's own products. f32 is the faster choice");
 }
 
 std::unique_ptr<Backend> make_backend(const RunConfig& config, int local_rank, int local_ranks) {
