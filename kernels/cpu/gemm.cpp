@@ -19,8 +19,8 @@ inline constexpr int64_t kTileColumns = Gemm::kColumnUnit;  // of a panel of the
 inline constexpr int64_t kTaskRows = 8 * kTileRows;
 inline constexpr int64_t kMostTaskColumns = 48 * kTileColumns;
 inline constexpr int64_t kPackColumns = 4 * kTileColumns, kPackInner = 256;
-inline constexpr int64_t kMostInner =
-    192;  // of a block: a panel of each factor fits the first cache
+// Of a block of the inner index: a panel of each factor fits the first cache.
+inline constexpr int64_t kMostInner = 192;
 
 // Rows [row, row + rows) and columns [column, column + columns) of a product whose second factor is
 // packed: [columns / kTileColumns][inner][kTileColumns].
