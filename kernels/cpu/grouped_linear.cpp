@@ -1,8 +1,8 @@
-// Products of groups of rows by oneDNN. A group's rows are cut into blocks of few sizes, since
-// their number changes with every step and oneDNN wants a primitive for each size: 256 rows, then
-// 128, 64, 32 and 16, then what is left beside rows of zeros in scratch. Columns are cut by the
-// matrices' shape. So a group's bits follow from its own rows, and all groups' blocks are the parts
-// of one loop over threads.
+// Products of groups of rows: "cpu" by products of our own (gemm.hpp), "onednn" by oneDNN. For the
+// latter a group's rows are cut into blocks of few sizes, since their number changes with every
+// step and oneDNN wants a primitive for each size: 256 rows, then 128, 64, 32 and 16, then what is
+// left beside rows of zeros in scratch. Columns are cut by the matrices' shape. So a group's bits
+// follow from its own rows, and all groups' blocks are the parts of one loop over threads.
 
 #include "ops/grouped_linear.hpp"
 

@@ -1,5 +1,5 @@
-// Matrix products by oneDNN. Each product is cut into a grid of parts that depends on its shape
-// alone, and each part is computed by one thread.
+// Matrix products: "cpu" by products of our own (gemm.hpp), "onednn" by oneDNN, for which a product
+// is cut into a grid of parts that depends on its shape alone, each computed by one thread.
 
 #include "ops/linear.hpp"
 

@@ -73,6 +73,14 @@ void use_one_thread() {
     done = true;
 }
 
+bool is_amd() {
+#if defined(__x86_64__)
+    return __builtin_cpu_is("amd") != 0;
+#else
+    return false;
+#endif
+}
+
 }  // namespace
 
 Grid::Grid(int64_t row_count, int64_t column_count)
@@ -123,7 +131,7 @@ bool Products::has_bf16() const {
 bool Products::has_fast_bf16() const {
     const dnnl::cpu_isa isa = dnnl::get_effective_cpu_isa();
     return isa >= dnnl::cpu_isa::avx512_core_amx ||
-           (isa >= dnnl::cpu_isa::avx512_core_bf16 && __builtin_cpu_is("amd"));
+           (isa >= dnnl::cpu_isa::avx512_core_bf16 && is_amd());
 }
 
 size_t Products::scratchpad_bytes(const Product& p) {

@@ -147,7 +147,7 @@ TrainingSession::TrainingSession(const RunConfig& config, Backend& backend, cons
       arena_(backend, plan_.memory),
       stream_(backend),
       groups_(backend, stream_, grid_),
-      micro_batch_(stream_, config.train.cuda_graph && plan_.model->mixtures().empty()),
+      micro_batch_(stream_, config.train.cuda_graph),
       snapshot_(host_memory(snapshot_bytes(plan_), plan_.memory)),
       statistics_(*plan_.model, plan_.layout) {
     plan_.model->prepare(pass());
