@@ -7,6 +7,7 @@
 
 #include "comm/communicator.hpp"
 #include "core/thread_pool.hpp"
+#include "kernels/cpu/products.hpp"
 #include "kernels/cpu/register.hpp"
 #include "kernels/reference/register.hpp"
 
@@ -69,6 +70,14 @@ class CpuBackend final : public Backend {
 
 std::unique_ptr<Backend> make_cpu_backend(int threads) {
     return std::make_unique<CpuBackend>(threads);
+}
+
+bool cpu_has_bf16() {
+#ifdef POLYTRAIN_ONEDNN
+    return cpu::Products::has_bf16_instructions();
+#else
+    return false;
+#endif
 }
 
 }  // namespace polytrain

@@ -38,13 +38,12 @@ class Gemm {
 // and for f32 if `takes_f32`.
 template <class Op>
 void add_gemm(OpTable& table, Tensor Op::*storage, bool takes_f32,
-              const std::shared_ptr<Products>& products, std::function<void(const Op&)> run,
-              std::function<size_t(const Op&)> scratch_bytes) {
+              std::function<void(const Op&)> run, std::function<size_t(const Op&)> scratch_bytes) {
     table.add<Op>({"cpu",
-                   [storage, takes_f32, products](const Op& op) {
+                   [storage, takes_f32](const Op& op) {
                        const DType dtype = (op.*storage).dtype;
                        return (dtype == DType::kF32 && takes_f32 && Gemm::is_fast()) ||
-                              (dtype == DType::kBf16 && !products->has_fast_bf16());
+                              (dtype == DType::kBf16 && !Products::has_fast_bf16());
                    },
                    [run = std::move(run)](const Op& op, const Stream&) { run(op); },
                    std::move(scratch_bytes)});

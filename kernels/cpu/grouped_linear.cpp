@@ -226,10 +226,9 @@ std::vector<Product> products_of(const RowProduct& product, const int64_t* offse
 
 // Implementation "cpu", by products of our own.
 template <class Op>
-void add_own_rows(OpTable& table, Tensor Op::*storage, ThreadPool& pool,
-                  const std::shared_ptr<Products>& products) {
+void add_own_rows(OpTable& table, Tensor Op::*storage, ThreadPool& pool) {
     add_gemm<Op>(
-        table, storage, true, products,
+        table, storage, true,
         [storage, &pool](const Op& op) {
             const int64_t* offsets = checked_offsets(op.kName, op.offsets_G, (op.*storage).dim(0));
             const int64_t groups = op.offsets_G.dim(0) - 1;
@@ -269,7 +268,7 @@ template <class Op>
 void add_rows(OpTable& table, Tensor Op::*storage, ThreadPool& pool,
               const std::shared_ptr<Products>& products) {
     add_onednn<Op>(
-        table, storage, products,
+        table, storage,
         [storage, &pool, products](const Op& op) {
             const int64_t* offsets = checked_offsets(op.kName, op.offsets_G, (op.*storage).dim(0));
             run_rows(*products, pool, product_of(op), offsets, op.offsets_G.dim(0) - 1, op.scratch);
@@ -285,10 +284,10 @@ void add_rows(OpTable& table, Tensor Op::*storage, ThreadPool& pool,
 void register_grouped_linear(OpTable& table, ThreadPool& pool) {
     // The table's three entries share it: one cache of primitives.
     const auto products = std::make_shared<Products>(pool.threads());
-    add_own_rows(table, &GroupedLinearForward::x_RI, pool, products);
-    add_own_rows(table, &GroupedLinearBackwardInput::dy_RO, pool, products);
+    add_own_rows(table, &GroupedLinearForward::x_RI, pool);
+    add_own_rows(table, &GroupedLinearBackwardInput::dy_RO, pool);
     add_gemm<GroupedLinearBackwardWeight>(
-        table, &GroupedLinearBackwardWeight::dy_RO, true, products,
+        table, &GroupedLinearBackwardWeight::dy_RO, true,
         [&pool](const GroupedLinearBackwardWeight& op) { run_own_weight(pool, op); },
         [&pool](const GroupedLinearBackwardWeight& op) {
             Product p = product_of(op);
@@ -298,7 +297,7 @@ void register_grouped_linear(OpTable& table, ThreadPool& pool) {
     add_rows(table, &GroupedLinearForward::x_RI, pool, products);
     add_rows(table, &GroupedLinearBackwardInput::dy_RO, pool, products);
     add_onednn<GroupedLinearBackwardWeight>(
-        table, &GroupedLinearBackwardWeight::dy_RO, products,
+        table, &GroupedLinearBackwardWeight::dy_RO,
         [&pool, products](const GroupedLinearBackwardWeight& op) {
             run_weight(*products, pool, op);
         },

@@ -101,17 +101,19 @@ HWY_INLINE Lanes load(const Bf16* from) {
     const auto half = hn::LoadU(HalfTag(), reinterpret_cast<const uint16_t*>(from));
     return Lanes(hn::BitCast(LaneTag(), hn::ShiftLeft<16>(hn::PromoteTo(BitsTag(), half))));
 }
+// The upper half of each lane's bits.
+HWY_INLINE void store_upper(hn::Vec<BitsTag> bits, Bf16* to) {
+    const auto half = hn::BitCast(hn::RebindToSigned<BitsTag>(), hn::ShiftRight<16>(bits));
+    hn::StoreU(hn::DemoteTo(HalfTag(), half), HalfTag(), reinterpret_cast<uint16_t*>(to));
+}
 // As Bf16(float): to nearest, ties to even, NaN stays NaN.
 HWY_INLINE void store(Lanes x, Bf16* to) {
     const BitsTag tag;
     const auto bits = hn::BitCast(tag, x.v);
     const auto odd = hn::And(hn::ShiftRight<16>(bits), hn::Set(tag, 1u));
-    const auto rounded = hn::ShiftRight<16>(hn::Add(hn::Add(bits, hn::Set(tag, 0x7fffu)), odd));
-    const auto quiet = hn::Or(hn::ShiftRight<16>(bits), hn::Set(tag, 0x40u));
-    const auto is_nan = hn::RebindMask(tag, hn::IsNaN(x.v));
-    const auto half = hn::IfThenElse(is_nan, quiet, rounded);
-    hn::StoreU(hn::DemoteTo(HalfTag(), hn::BitCast(hn::RebindToSigned<BitsTag>(), half)), HalfTag(),
-               reinterpret_cast<uint16_t*>(to));
+    const auto rounded = hn::Add(hn::Add(bits, hn::Set(tag, 0x7fffu)), odd);
+    const auto quiet = hn::Or(bits, hn::Set(tag, 0x400000u));
+    store_upper(hn::IfThenElse(hn::RebindMask(tag, hn::IsNaN(x.v)), quiet, rounded), to);
 }
 
 HWY_INLINE float sum_of(Lanes x) {
@@ -147,6 +149,7 @@ struct Whole {
     static HWY_INLINE void write(Lanes x, T* to) {
         store(x, to);
     }
+    static HWY_INLINE void write_upper(hn::Vec<BitsTag> bits, Bf16* to) { store_upper(bits, to); }
 };
 struct Part {
     int64_t count;
@@ -157,6 +160,11 @@ struct Part {
     template <class T>
     HWY_INLINE void write(Lanes x, T* to) const {
         store_part(x, to, count);
+    }
+    HWY_INLINE void write_upper(hn::Vec<BitsTag> bits, Bf16* to) const {
+        Bf16 buffer[HWY_MAX_BYTES / sizeof(float)];
+        store_upper(bits, buffer);
+        std::memcpy(to, buffer, static_cast<size_t>(count) * sizeof(Bf16));
     }
 };
 template <class F>

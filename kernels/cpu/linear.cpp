@@ -55,7 +55,7 @@ template <class Op>
 void add_products(OpTable& table, Tensor Op::*storage, ThreadPool& pool,
                   const std::shared_ptr<Products>& products) {
     add_onednn<Op>(
-        table, storage, products,
+        table, storage,
         [&pool, products](const Op& op) { run(*products, pool, product_of(op), op.scratch); },
         [&pool, products](const Op& op) {
             return per_thread_bytes(*products, product_of(op)) *
@@ -65,10 +65,9 @@ void add_products(OpTable& table, Tensor Op::*storage, ThreadPool& pool,
 
 // Implementation "cpu", by a product of our own.
 template <class Op>
-void add_own_product(OpTable& table, Tensor Op::*storage, ThreadPool& pool,
-                     const std::shared_ptr<Products>& products) {
+void add_own_product(OpTable& table, Tensor Op::*storage, ThreadPool& pool) {
     add_gemm<Op>(
-        table, storage, false, products,
+        table, storage, false,
         [&pool](const Op& op) {
             const Product p = product_of(op);
             if (p.inner == 0) return zero_unless_added(p);
@@ -86,7 +85,7 @@ void register_linear(OpTable& table, ThreadPool& pool) {
     // The table's three entries share it: one cache of primitives.
     const auto products = std::make_shared<Products>(pool.threads());
     const auto add = [&](auto storage) {
-        add_own_product(table, storage, pool, products);
+        add_own_product(table, storage, pool);
         add_products(table, storage, pool, products);
     };
     add(&LinearForward::x_NI);

@@ -81,6 +81,12 @@ bool is_amd() {
 #endif
 }
 
+// oneDNN's numbers are sets of bits: that of AVX2-VNNI is above that of AVX-512.
+bool has_isa(dnnl::cpu_isa wanted) {
+    const auto bits = static_cast<unsigned>(wanted);
+    return (static_cast<unsigned>(dnnl::get_effective_cpu_isa()) & bits) == bits;
+}
+
 }  // namespace
 
 Grid::Grid(int64_t row_count, int64_t column_count)
@@ -104,7 +110,6 @@ Product Grid::part(const Product& p, int64_t part) const {
 
 struct Products::Impl {
     dnnl::engine engine{dnnl::engine::kind::cpu, 0};
-    bool has_bf16 = dnnl::get_effective_cpu_isa() >= dnnl::cpu_isa::avx512_core;
     std::vector<dnnl::stream> streams;  // one for each thread
     std::mutex mutex;
     std::map<PrimitiveKey, Primitive> primitives;
@@ -124,14 +129,16 @@ Products::Products(int threads) : impl_(std::make_unique<Impl>()) {
 }
 Products::~Products() = default;
 
-bool Products::has_bf16() const {
-    return impl_->has_bf16;
+bool Products::has_bf16() {
+    return has_isa(dnnl::cpu_isa::avx512_core);
 }
 
-bool Products::has_fast_bf16() const {
-    const dnnl::cpu_isa isa = dnnl::get_effective_cpu_isa();
-    return isa >= dnnl::cpu_isa::avx512_core_amx ||
-           (isa >= dnnl::cpu_isa::avx512_core_bf16 && is_amd());
+bool Products::has_bf16_instructions() {
+    return has_isa(dnnl::cpu_isa::avx512_core_bf16);
+}
+
+bool Products::has_fast_bf16() {
+    return has_isa(dnnl::cpu_isa::avx512_core_amx) || (has_bf16_instructions() && is_amd());
 }
 
 size_t Products::scratchpad_bytes(const Product& p) {

@@ -58,10 +58,12 @@ class Products {
     ~Products();
 
     // oneDNN multiplies bf16 on processors with AVX-512 alone.
-    bool has_bf16() const;
-    // Whether it does so at more than the speed of f32: by AMX, or by dot products on AMD; Intel's
-    // take twice as long as those of f32.
-    bool has_fast_bf16() const;
+    static bool has_bf16();
+    // Whether by instructions made for it (AVX512-BF16, AMX), rather than by those of f32.
+    static bool has_bf16_instructions();
+    // Whether at more than the speed of f32: by AMX, or by dot products on AMD; Intel's take twice
+    // as long as those of f32.
+    static bool has_fast_bf16();
     // Bytes that run() of a product of these sizes, strides and types needs, a multiple of a cache
     // line; the same of the largest part of `grid`. They make the primitives too.
     size_t scratchpad_bytes(const Product& p);
@@ -76,14 +78,13 @@ class Products {
 
 // Implementation "onednn" of an op whose tensor `storage` is f32, or bf16 where oneDNN has it.
 template <class Op>
-void add_onednn(OpTable& table, Tensor Op::*storage, const std::shared_ptr<Products>& products,
-                std::function<void(const Op&)> run,
+void add_onednn(OpTable& table, Tensor Op::*storage, std::function<void(const Op&)> run,
                 std::function<size_t(const Op&)> scratch_bytes) {
     table.add<Op>({"onednn",
-                   [storage, products](const Op& op) {
+                   [storage](const Op& op) {
                        const DType dtype = (op.*storage).dtype;
                        return dtype == DType::kF32 ||
-                              (dtype == DType::kBf16 && products->has_bf16());
+                              (dtype == DType::kBf16 && Products::has_bf16());
                    },
                    [run = std::move(run)](const Op& op, const Stream&) { run(op); },
                    std::move(scratch_bytes)});

@@ -1,5 +1,5 @@
-// One pass over the state. A thread has 4 elements: 16 bytes of each f32 array, and of the stored
-// weights 8, so that a warp's accesses are whole lines of all.
+// One pass over the state. A thread has 4 elements: 16 bytes of each f32 array, and 8 of each part
+// of weights in two, so that a warp's accesses are whole lines of all.
 
 #include "ops/adamw.hpp"
 
@@ -30,25 +30,76 @@ Factors factors_of(const AdamW& op) {
             .gradient_scale = narrow(op.gradient_scale)};
 }
 
-__device__ __forceinline__ void store_4(BFloat16* to, int64_t count, const float (&values)[4]) {
-    if (count >= 4 && (reinterpret_cast<uintptr_t>(to) & 7) == 0) {
-        *reinterpret_cast<uint2*>(to) = {pair_of(values[0], values[1]),
-                                         pair_of(values[2], values[3])};
-        return;
-    }
-#pragma unroll
-    for (int i = 0; i < 4; ++i)
-        if (i < count) to[i] = from_float<BFloat16>(values[i]);
-}
+// Where the weights are: f32, or in two parts as split_float() makes them.
+struct WholeWeights {
+    float* weight;
 
-__global__ void __launch_bounds__(256)
-    adamw_step(float* weight, const float* gradient, float* m, float* v, BFloat16* stored,
-               int64_t elements, Factors f) {
+    __device__ __forceinline__ void load(int64_t first, int64_t count, float (&w)[4]) const {
+        load_pack(weight + first, count, w);
+    }
+    __device__ __forceinline__ void store(int64_t first, int64_t count, const float (&w)[4]) const {
+        store_pack(weight + first, count, w);
+    }
+};
+struct SplitWeights {
+    uint16_t *rounded, *remainder;
+
+    __device__ __forceinline__ void load(int64_t first, int64_t count, float (&w)[4]) const {
+        uint16_t high[4], low[4];
+        load_4(rounded + first, count, high);
+        load_4(remainder + first, count, low);
+#pragma unroll
+        for (int i = 0; i < 4; ++i) {
+            const int above = static_cast<int16_t>(low[i]);
+            w[i] = __uint_as_float((unsigned{high[i]} << 16) + static_cast<unsigned>(above));
+        }
+    }
+    __device__ __forceinline__ void store(int64_t first, int64_t count, const float (&w)[4]) const {
+        uint16_t high[4], low[4];
+#pragma unroll
+        for (int i = 0; i < 4; ++i) {
+            const unsigned bits = w[i] != w[i] ? 0x7fc00000u : __float_as_uint(w[i]);
+            high[i] = static_cast<uint16_t>((bits + 0x8000u) >> 16);
+            low[i] = static_cast<uint16_t>(bits & 0xffffu);
+        }
+        store_4(rounded + first, count, high);
+        store_4(remainder + first, count, low);
+    }
+
+  private:
+    static __device__ __forceinline__ bool is_whole(const uint16_t* at, int64_t count) {
+        return count >= 4 && (reinterpret_cast<uintptr_t>(at) & 7) == 0;
+    }
+    static __device__ __forceinline__ void load_4(const uint16_t* from, int64_t count,
+                                                  uint16_t (&values)[4]) {
+        if (is_whole(from, count)) {
+            const ushort4 raw = *reinterpret_cast<const ushort4*>(from);
+            values[0] = raw.x, values[1] = raw.y, values[2] = raw.z, values[3] = raw.w;
+            return;
+        }
+#pragma unroll
+        for (int i = 0; i < 4; ++i) values[i] = i < count ? from[i] : uint16_t{0};
+    }
+    static __device__ __forceinline__ void store_4(uint16_t* to, int64_t count,
+                                                   const uint16_t (&values)[4]) {
+        if (is_whole(to, count)) {
+            *reinterpret_cast<ushort4*>(to) = {values[0], values[1], values[2], values[3]};
+            return;
+        }
+#pragma unroll
+        for (int i = 0; i < 4; ++i)
+            if (i < count) to[i] = values[i];
+    }
+};
+
+template <class Weights>
+__global__ void __launch_bounds__(256) adamw_step(Weights weights, const float* gradient, float* m,
+                                                  float* v, int64_t elements, Factors f) {
     const int64_t first = (int64_t{blockIdx.x} * blockDim.x + threadIdx.x) * 4;
     const int64_t count = elements - first;
     if (count <= 0) return;
     float w[4], g[4], new_m[4], new_v[4];
-    load_pack(weight + first, count, w);
+    weights.load(first, count, w);
     load_pack(gradient + first, count, g);
     load_pack(m + first, count, new_m);
     load_pack(v + first, count, new_v);
@@ -60,21 +111,24 @@ __global__ void __launch_bounds__(256)
         const float update = new_m[i] * f.correct1 / (sqrtf(new_v[i] * f.correct2) + f.eps);
         w[i] -= f.lr * (update + f.decay * w[i]);
     }
-    store_pack(weight + first, count, w);
+    weights.store(first, count, w);
     store_pack(m + first, count, new_m);
     store_pack(v + first, count, new_v);
-    if (stored != nullptr) store_4(stored + first, count, w);
 }
 
 }  // namespace
 
 void register_adamw(OpTable& table, const DeviceInfo&) {
     add_cuda<AdamW>(table, &AdamW::weight, [](const AdamW& op, const Stream& stream) {
-        launch("adamw", adamw_step, covering(op.weight.elements(), 4), stream,
-               data_of<float>(op.weight), data_of<float>(op.gradient), data_of<float>(op.m),
-               data_of<float>(op.v),
-               op.stored.elements() > 0 ? data_of<BFloat16>(op.stored) : nullptr,
-               op.weight.elements(), factors_of(op));
+        const auto run = [&]<class Weights>(Weights weights) {
+            launch("adamw", adamw_step<Weights>, covering(op.weight.elements(), 4), stream, weights,
+                   data_of<float>(op.gradient), data_of<float>(op.m), data_of<float>(op.v),
+                   op.weight.elements(), factors_of(op));
+        };
+        if (op.weight.dtype == DType::kF32)
+            run(WholeWeights{data_of<float>(op.weight)});
+        else
+            run(SplitWeights{data_of<uint16_t>(op.weight), data_of<uint16_t>(op.remainder)});
     });
 }
 

@@ -30,8 +30,7 @@ void run_rank(const Arguments& arguments, World& world, const StopSignals& signa
                                                      std::filesystem::path(arguments.config).stem()
                                                : std::filesystem::path(arguments.out);
     const auto runtime = make_runtime(config, world.local_rank(), world.local_size());
-    if (config.precision == "auto")
-        config.precision = runtime->backend->device().type == DeviceType::kCuda ? "bf16" : "f32";
+    config.precision = training_precision(config, *runtime->backend);
     log::info("{}{}; run folder {}",
               world.size() > 1 ? fmt::format("{} ranks of: ", world.size()) : "",
               runtime->backend->description(), options.run_folder.string());

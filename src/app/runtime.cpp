@@ -66,6 +66,17 @@ std::unique_ptr<Runtime> make_runtime(const RunConfig& config, int local_rank, i
     return runtime;
 }
 
+std::string training_precision(const RunConfig& config, const Backend& backend) {
+    const bool is_cpu = backend.device().type == DeviceType::kCpu;
+    if (config.precision == "auto") return is_cpu ? "f32" : "bf16";
+    if (config.precision == "bf16" && is_cpu && !cpu_has_bf16())
+        fail(ExitCode::kBadConfig,
+             "precision: \"bf16\": there are no bf16 instructions here (AVX512-BF16 or AMX, by "
+             "oneDNN), so that training would only be slower and less exact; set it to \"f32\" or "
+             "\"auto\"");
+    return config.precision;
+}
+
 const ActivationCatalog& activation_catalog() {
     static const auto table = [] {
         auto made = std::make_unique<OpTable>();

@@ -16,6 +16,10 @@ struct Runtime {
 std::unique_ptr<Runtime> make_runtime(const RunConfig& config, int local_rank = 0,
                                       int local_ranks = 1);
 
+// What "auto" is there: bf16 on CUDA, f32 on a CPU. A CPU without bf16 instructions refuses to
+// train in bf16: exit 78.
+std::string training_precision(const RunConfig& config, const Backend& backend);
+
 // `threads`, or where that is 0 OMP_NUM_THREADS, or the processors this process may use: its share
 // of them beside other ranks on this machine, unless the launcher bound it. An OMP_NUM_THREADS that
 // is no number: exit 2.

@@ -32,8 +32,8 @@ json slice_to_json(const Manifest::Slice& slice) {
 }
 
 std::optional<DType> dtype_named(std::string_view name) {
-    for (const DType dtype :
-         {DType::kF64, DType::kF32, DType::kBf16, DType::kI64, DType::kI32, DType::kU8})
+    for (const DType dtype : {DType::kF64, DType::kF32, DType::kBf16, DType::kI64, DType::kI32,
+                              DType::kI16, DType::kU8})
         if (name == name_of(dtype)) return dtype;
     return std::nullopt;
 }

@@ -26,8 +26,8 @@ constexpr int kHeaderDepth = 3;  // header, tensor, shape
 constexpr const char* kMetadataKey = "__metadata__";
 
 constexpr std::pair<DType, const char*> kDTypeNames[] = {
-    {DType::kF64, "F64"}, {DType::kF32, "F32"}, {DType::kBf16, "BF16"},
-    {DType::kI64, "I64"}, {DType::kI32, "I32"}, {DType::kU8, "U8"}};
+    {DType::kF64, "F64"}, {DType::kF32, "F32"}, {DType::kBf16, "BF16"}, {DType::kI64, "I64"},
+    {DType::kI32, "I32"}, {DType::kI16, "I16"}, {DType::kU8, "U8"}};
 
 const char* safetensors_name(DType dtype) {
     for (const auto& [type, name] : kDTypeNames)
@@ -98,19 +98,20 @@ SafetensorsWriter::SafetensorsWriter(std::filesystem::path path,
         entry.begin += header_.size();
         entry.end += header_.size();
     }
-    out_.reserve(header_.size() + position);
+    end_ = header_.size() + position;
+    out_.reserve(end_);
     out_.write(header_);
+    written_ = header_.size();
 }
 
 void SafetensorsWriter::write(const void* data, size_t bytes) {
-    PT_CHECK(next_ < tensors_.size() && bytes == byte_size(tensors_[next_]),
-             "{} bytes for tensor {} of {}", bytes, next_, tensors_.size());
+    PT_CHECK(bytes <= end_ - written_, "{} bytes where {} are missing", bytes, end_ - written_);
     out_.write(data, bytes);
-    ++next_;
+    written_ += bytes;
 }
 
 void SafetensorsWriter::commit() {
-    PT_CHECK(next_ == tensors_.size(), "{} of {} tensors are written", next_, tensors_.size());
+    PT_CHECK(written_ == end_, "{} of {} bytes are written", written_, end_);
     out_.commit();
 }
 

@@ -38,7 +38,7 @@ class SafetensorsWriter {
     // In the order given, with begin and end.
     const std::vector<SafetensorsEntry>& tensors() const { return tensors_; }
 
-    // The bytes of the next tensor in that order.
+    // The next bytes of the tensors in that order: a tensor's at once or in pieces.
     void write(const void* data, size_t bytes);
     // After the last tensor: the file is on the disk when this returns.
     void commit();
@@ -47,7 +47,7 @@ class SafetensorsWriter {
     OutputFile out_;
     std::vector<SafetensorsEntry> tensors_;
     std::string header_;
-    size_t next_ = 0;
+    uint64_t written_ = 0, end_ = 0;  // positions in the file
 };
 
 // A file mapped into memory. The header is checked in full before anything is believed: its length,

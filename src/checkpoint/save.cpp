@@ -1,5 +1,6 @@
 #include "checkpoint/save.hpp"
 
+#include <algorithm>
 #include <optional>
 #include <system_error>
 
@@ -46,7 +47,7 @@ class TemporaryFolder {
 uint64_t bytes_needed(std::span<const FileContents> files) {
     uint64_t needed = kOverheadBytes;
     for (const FileContents& file : files)
-        for (const TensorSlice& slice : file.slices) needed += slice.data.bytes();
+        for (const TensorSlice& slice : file.slices) needed += slice.bytes();
     return needed;
 }
 
@@ -68,9 +69,25 @@ void check_space(const fs::path& folder, uint64_t needed) {
 // array named "tensor[begin:end]".
 SafetensorsEntry entry_of(const TensorSlice& slice) {
     const int64_t count = slice.data.elements();
-    if (count == slice.shape.elements()) return {slice.tensor, slice.data.dtype, slice.shape};
-    return {fmt::format("{}[{}:{}]", slice.tensor, slice.begin, slice.begin + count),
-            slice.data.dtype, Shape{count}};
+    if (count == slice.shape.elements()) return {slice.tensor, slice.dtype(), slice.shape};
+    return {fmt::format("{}[{}:{}]", slice.tensor, slice.begin, slice.begin + count), slice.dtype(),
+            Shape{count}};
+}
+
+// Calls f(data, bytes) with what is saved of the slice, piece by piece.
+template <class F>
+void for_pieces(const TensorSlice& slice, const F& f) {
+    if (slice.remainder.data == nullptr) return f(slice.data.data, slice.data.bytes());
+    constexpr int64_t kPiece = int64_t{1} << 16;
+    std::vector<float> joined(static_cast<size_t>(std::min(kPiece, slice.data.elements())));
+    for (int64_t begin = 0; begin < slice.data.elements(); begin += kPiece) {
+        const int64_t count = std::min(kPiece, slice.data.elements() - begin);
+        const Bf16* rounded = slice.data.as<Bf16>() + begin;
+        const int16_t* remainder = slice.remainder.as<int16_t>() + begin;
+        for (int64_t i = 0; i < count; ++i)
+            joined[static_cast<size_t>(i)] = join_float(rounded[i], remainder[i]);
+        f(joined.data(), static_cast<size_t>(count) * sizeof(float));
+    }
 }
 
 Manifest::File write_tensors(const fs::path& folder, const FileContents& contents) {
@@ -88,12 +105,15 @@ Manifest::File write_tensors(const fs::path& folder, const FileContents& content
         const SafetensorsEntry& entry = writer.tensors()[i];
         PT_CHECK(slice.data.device == Device{}, "\"{}\" is not in host memory", slice.tensor);
         // Hashed before it is written: damage on the way to the disk and back will show.
-        std::string hash = content_hash(slice.data.data, slice.data.bytes());
-        writer.write(slice.data.data, slice.data.bytes());
-        file.slices.push_back({slice.tensor, slice.data.dtype, slice.shape, slice.begin,
+        ContentHasher hash;
+        for_pieces(slice, [&](const void* data, size_t bytes) {
+            hash.add(data, bytes);
+            writer.write(data, bytes);
+        });
+        file.slices.push_back({slice.tensor, slice.dtype(), slice.shape, slice.begin,
                                slice.begin + slice.data.elements(),
                                static_cast<int64_t>(entry.begin), static_cast<int64_t>(entry.end),
-                               std::move(hash)});
+                               hash.text()});
         file.bytes = static_cast<int64_t>(entry.end);
     }
     writer.commit();

@@ -15,18 +15,23 @@
 namespace polytrain {
 
 // Elements [begin, begin + data.elements()) of the tensor `tensor` of shape `shape`, in host
-// memory.
+// memory. With a remainder (i16) `data` is bf16, and the f32 that both make (join_float) is saved.
 struct TensorSlice {
     std::string tensor;
     Shape shape;
     int64_t begin = 0;
-    Tensor data;
+    Tensor data, remainder;
 
     // A whole tensor.
     TensorSlice(std::string name, const Tensor& whole)
         : TensorSlice(std::move(name), whole.shape, 0, whole) {}
-    TensorSlice(std::string name, Shape whole_shape, int64_t first, const Tensor& part)
-        : tensor(std::move(name)), shape(whole_shape), begin(first), data(part) {}
+    TensorSlice(std::string name, Shape whole_shape, int64_t first, const Tensor& part,
+                const Tensor& rest = {})
+        : tensor(std::move(name)), shape(whole_shape), begin(first), data(part), remainder(rest) {}
+
+    // What it is saved as.
+    DType dtype() const { return remainder.data == nullptr ? data.dtype : DType::kF32; }
+    size_t bytes() const { return static_cast<size_t>(data.elements()) * size_of(dtype()); }
 };
 
 // What goes into one safetensors file of a checkpoint ("weights.safetensors").

@@ -140,8 +140,8 @@ ConfigKey config_table(const ActivationCatalog& catalog) {
                  {.name = "precision",
                   .doc = "Number type of weights and activations; auto is f32 on the CPU, bf16 on "
                          "CUDA. With bf16, arithmetic, gradients and the weights that are updated "
-                         "and saved "
-                         "stay f32.",
+                         "and saved stay f32. A CPU without bf16 instructions refuses to train in "
+                         "bf16.",
                   .choices = {"auto", "f32", "bf16"}}),
             bind(run, &RunConfig::threads,
                  {.name = "threads",

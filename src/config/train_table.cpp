@@ -154,6 +154,10 @@ ConfigKey train_table() {
                   .doc = "Steps between checkpoints; 0: at the end only.",
                   .unit = "steps",
                   .range = between(0, kMaxCount)}),
+            bind(train, &TrainConfig::checkpoint_background,
+                 {.name = "checkpoint_background",
+                  .doc = "Save while training goes on, from a copy of weights and moments in the "
+                         "host's memory. false: no copy, and training waits; on a CPU alone."}),
             bind(train, &TrainConfig::keep_last,
                  {.name = "keep_last",
                   .doc = "How many of the newest checkpoints are kept; 0: all.",

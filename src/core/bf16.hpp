@@ -23,4 +23,24 @@ struct Bf16 {
 };
 static_assert(sizeof(Bf16) == 2);
 
+// An f32 in two parts of 16 bits, with nothing lost: a bf16 near it, and how much its bits are
+// above those of the bf16. `rounded` is the nearest bf16, of two as near the one away from 0: ties
+// to even would have 65,537 values round to one bf16, more than a remainder can tell apart. A NaN
+// is a NaN afterwards, of other bits perhaps.
+struct SplitFloat {
+    Bf16 rounded;
+    int16_t remainder = 0;
+};
+inline SplitFloat split_float(float value) {
+    const uint32_t u = std::bit_cast<uint32_t>(value);
+    if ((u & 0x7fffffffu) > 0x7f800000u) return {Bf16(value), 0};
+    SplitFloat parts;
+    parts.rounded.bits = static_cast<uint16_t>((u + 0x8000u) >> 16);
+    parts.remainder = static_cast<int16_t>(u & 0xffffu);
+    return parts;
+}
+inline float join_float(Bf16 rounded, int16_t remainder) {
+    return std::bit_cast<float>((uint32_t{rounded.bits} << 16) + static_cast<uint32_t>(remainder));
+}
+
 }  // namespace polytrain

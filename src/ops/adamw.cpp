@@ -3,13 +3,12 @@
 namespace polytrain {
 
 void AdamW::check() const {
+    const DType acc = accumulator_of(weight.dtype);
     PT_CHECK(step >= 1, "{}: step {}", kName, step);
-    PT_CHECK(accumulator_of(weight.dtype) == weight.dtype, "{}: weight is {}", kName,
-             name_of(weight.dtype));
-    check_tensor(kName, "gradient", gradient, weight.shape, weight.dtype);
-    check_tensor(kName, "m", m, weight.shape, weight.dtype);
-    check_tensor(kName, "v", v, weight.shape, weight.dtype);
-    if (stored.elements() > 0) check_tensor(kName, "stored", stored, weight.shape, DType::kBf16);
+    check_tensor(kName, "gradient", gradient, weight.shape, acc);
+    check_tensor(kName, "m", m, weight.shape, acc);
+    check_tensor(kName, "v", v, weight.shape, acc);
+    if (weight.dtype != acc) check_tensor(kName, "remainder", remainder, weight.shape, DType::kI16);
 }
 
 }  // namespace polytrain

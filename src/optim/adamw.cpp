@@ -15,7 +15,7 @@ AdamWOptimizer::AdamWOptimizer(const OptimizerConfig& config, Sharding sharding,
     for (Parameter* parameter : parameters)
         if (parameter->learned) parameters_.push_back(parameter);
     m_.resize(parameters.size());
-    v_ = masters_ = m_;
+    v_ = remainders_ = m_;
 }
 
 Shard AdamWOptimizer::kept(const Parameter& parameter) const {
@@ -29,13 +29,13 @@ void AdamWOptimizer::plan(const Planner& planner) {
     for (const Parameter* parameter : parameters_) {
         const auto index = static_cast<size_t>(parameter->index);
         const DType acc = accumulator_of(parameter->dtype);
-        const auto add = [&](const char* part) {
-            return planner.plan.add(parameter->name + part, {kept(*parameter).elements()}, acc,
+        const auto add = [&](const char* part, DType dtype) {
+            return planner.plan.add(parameter->name + part, {kept(*parameter).elements()}, dtype,
                                     Life::kOptimizer);
         };
-        m_[index] = add(".m");
-        v_[index] = add(".v");
-        if (parameter->dtype != acc) masters_[index] = add(".master");
+        m_[index] = add(".m", acc);
+        v_[index] = add(".v", acc);
+        if (parameter->dtype != acc) remainders_[index] = add(".remainder", DType::kI16);
         chunks += chunk_count(*parameter);
     }
     chunk_squares_ = planner.plan.add("squares", {chunks}, DType::kF64, Life::kOptimizer);
@@ -48,9 +48,7 @@ void AdamWOptimizer::reset(const Pass& pass) const {
         const int index = parameter->index;
         pass.stream.zero(pass[m(index)]);
         pass.stream.zero(pass[v(index)]);
-        if (master(index).valid())
-            pass.run(
-                Convert{shard_view(pass[parameter->value], kept(*parameter)), pass[master(index)]});
+        if (remainder(index).valid()) pass.stream.zero(pass[remainder(index)]);
     }
 }
 
@@ -61,9 +59,9 @@ AdamWOptimizer::State AdamWOptimizer::own_state(const Pass& pass,
     const int index = parameter.index;
     State state;
     state.shard = shard;
-    state.weight = master(index).valid() ? shard_view(pass[master(index)], within)
-                                         : shard_view(pass[parameter.value], shard);
+    state.weight = shard_view(pass[parameter.value], shard);
     if (!parameter.learned) return state;
+    if (remainder(index).valid()) state.remainder = shard_view(pass[remainder(index)], within);
     state.m = shard_view(pass[m(index)], within);
     state.v = shard_view(pass[v(index)], within);
     return state;
@@ -140,9 +138,8 @@ void AdamWOptimizer::step(const Pass& pass, int64_t update, double lr, double no
         const int index = parameter->index;
         const Shard shard = kept(*parameter);
         if (shard.elements() == 0) continue;
-        const Tensor value = shard_view(pass[parameter->value], shard);
-        op.weight = master(index).valid() ? pass[master(index)] : value;
-        op.stored = master(index).valid() ? value : Tensor{};
+        op.weight = shard_view(pass[parameter->value], shard);
+        op.remainder = remainder(index).valid() ? pass[remainder(index)] : Tensor{};
         op.gradient = sharding_ == Sharding::kNone ? shard_view(pass[parameter->gradient], shard)
                                                    : reducer_.own_sum(pass, *parameter);
         op.m = pass[m(index)];

@@ -9,9 +9,10 @@
 namespace polytrain {
 
 // AdamW over a model's learned parameters, with clipping by the global norm. Decay applies to
-// matrices, by option to embeddings and gains, and never to PolyCom coefficients. Parameters stored
-// in bf16 have an f32 master copy, which is what is updated and saved. With sharding, a rank has
-// the state of its shards alone, updates these, and gets the others' values.
+// matrices, by option to embeddings and gains, and never to PolyCom coefficients. Of parameters
+// stored in bf16 it keeps what they lack of an f32 (split_float in core/bf16.hpp); both together
+// are what is updated and saved. With sharding, a rank has the state of its shards alone, updates
+// these, and gets the others' values.
 class AdamWOptimizer {
   public:
     // The reducer must outlive it.
@@ -21,8 +22,7 @@ class AdamWOptimizer {
     // After the reducer's.
     void plan(const Planner& planner);
 
-    // Zeroes both moments and takes the parameters' values into the masters; at the start of a new
-    // run.
+    // Zeroes both moments and the remainders; at the start of a new run.
     void reset(const Pass& pass) const;
     // The norm of the step's gradient after the division by `scored`, the global count of scored
     // tokens. Every logical parameter counts once; the bits are the same on all ranks. After the
@@ -36,18 +36,18 @@ class AdamWOptimizer {
     std::string first_bad_gradient() const { return first_bad(squares_); }
     std::string first_bad_weight(const Pass& pass) const;
 
-    // What a rank saves of a parameter: its shard, as all of it (what is updated: the master copy
-    // or the value itself) and of the moments, which have none where the parameter isn't learned.
+    // What a rank saves of a parameter: its shard of the weight and, where there are such, of the
+    // remainder and the moments.
     struct State {
         Shard shard;
-        Tensor weight, m, v;
+        Tensor weight, remainder, m, v;
     };
     State own_state(const Pass& pass, const Parameter& parameter) const;
-    // What this rank keeps of the moments and masters: a range of its part of the parameter.
+    // What this rank keeps of the moments and remainders: a range of its part of the parameter.
     Shard kept(const Parameter& parameter) const;
-    // Of a parameter by its index; masters and moments hold kept() of it, flat. Invalid where there
-    // is none.
-    TensorId master(int index) const { return masters_[static_cast<size_t>(index)]; }
+    // Of a parameter by its index; remainder and moments hold kept() of it, flat. Invalid where
+    // there is none.
+    TensorId remainder(int index) const { return remainders_[static_cast<size_t>(index)]; }
     TensorId m(int index) const { return m_[static_cast<size_t>(index)]; }
     TensorId v(int index) const { return v_[static_cast<size_t>(index)]; }
 
@@ -63,8 +63,8 @@ class AdamWOptimizer {
     std::vector<Parameter*> parameters_;  // learned
     GradientReducer& reducer_;
     Layout layout_;
-    std::vector<TensorId> m_, v_, masters_;  // by index
-    std::vector<double> squares_;            // of the last gradient
+    std::vector<TensorId> m_, v_, remainders_;  // by index
+    std::vector<double> squares_;               // of the last gradient
     TensorId chunk_squares_, sums_;
 };
 

@@ -9,7 +9,7 @@
 
 namespace polytrain {
 
-enum class DType : uint8_t { kF64, kF32, kBf16, kI64, kI32, kU8 };
+enum class DType : uint8_t { kF64, kF32, kBf16, kI64, kI32, kI16, kU8 };
 
 constexpr size_t size_of(DType dtype) {
     switch (dtype) {
@@ -20,6 +20,7 @@ constexpr size_t size_of(DType dtype) {
         case DType::kI32:
             return 4;
         case DType::kBf16:
+        case DType::kI16:
             return 2;
         case DType::kU8:
             return 1;
@@ -27,7 +28,7 @@ constexpr size_t size_of(DType dtype) {
     return 0;
 }
 
-// "f64", "f32", "bf16", "i64", "i32", "u8".
+// "f64", "f32", "bf16", "i64", "i32", "i16", "u8".
 constexpr std::string_view name_of(DType dtype) {
     switch (dtype) {
         case DType::kF64:
@@ -40,6 +41,8 @@ constexpr std::string_view name_of(DType dtype) {
             return "i64";
         case DType::kI32:
             return "i32";
+        case DType::kI16:
+            return "i16";
         case DType::kU8:
             return "u8";
     }
@@ -68,5 +71,7 @@ template <>
 inline constexpr DType kDTypeOf<int64_t> = DType::kI64;
 template <>
 inline constexpr DType kDTypeOf<int32_t> = DType::kI32;
+template <>
+inline constexpr DType kDTypeOf<int16_t> = DType::kI16;
 
 }  // namespace polytrain

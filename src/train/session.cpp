@@ -44,19 +44,29 @@ void read_into(const Checkpoint& checkpoint, const std::string& name, const Shap
     stream.upload(tensor, host.view.data, host.bytes.size());
 }
 
-// This rank's part of a weight as the model stores it; checkpoints have it in the accumulator type.
-void read_weight(const Checkpoint& checkpoint, const Parameter& parameter, const Pass& pass) {
+// This rank's part of a weight as the model stores it, and of its shard `kept` the remainder, where
+// there is one; checkpoints have the f32 of both.
+void read_weight(const Checkpoint& checkpoint, const Parameter& parameter, const Pass& pass,
+                 const Tensor& remainder = {}, const Shard& kept = {}) {
     const Tensor local = pass[parameter.value];
     const Tensor value = local.reshaped({local.elements()});
-    Tensor wide = value;
-    wide.dtype = accumulator_of(value.dtype);
-    Buffer buffer;
-    if (wide.dtype != value.dtype) {
-        buffer = Buffer(pass.stream.backend(), wide.bytes());
-        wide.data = buffer.data();
+    if (value.dtype == accumulator_of(value.dtype))
+        return read_into(checkpoint, parameter.name, parameter.shape, parameter.first, value,
+                         pass.stream);
+    Tensor like = value;
+    like.dtype = accumulator_of(value.dtype);
+    const HostTensor whole(like);
+    checkpoint.read(parameter.name, parameter.shape, parameter.first, whole.view);
+    std::vector<Bf16> rounded(static_cast<size_t>(value.elements()));
+    std::vector<int16_t> rest(rounded.size());
+    for (size_t i = 0; i < rounded.size(); ++i) {
+        const SplitFloat parts = split_float(whole.view.as<float>()[i]);
+        rounded[i] = parts.rounded;
+        rest[i] = parts.remainder;
     }
-    read_into(checkpoint, parameter.name, parameter.shape, parameter.first, wide, pass.stream);
-    if (wide.dtype != value.dtype) pass.run(Convert{wide, value});
+    pass.stream.upload(value, rounded.data(), value.bytes());
+    if (remainder.data != nullptr)
+        pass.stream.upload(remainder, rest.data() + kept.begin, remainder.bytes());
 }
 
 void upload(const HostBatch& batch, const Transformer& model, const Pass& pass) {
@@ -65,13 +75,20 @@ void upload(const HostBatch& batch, const Transformer& model, const Pass& pass) 
                        batch.targets.size() * sizeof(int32_t));
 }
 
-// What a snapshot of this rank's weights and moments takes, each slice aligned.
+// What a snapshot of this rank's weights and moments takes, each array aligned.
 int64_t state_bytes(const TrainingPlan& plan) {
     int64_t bytes = 0;
     for (const Parameter* parameter : plan.model->parameters()) {
-        const auto slice = own_shard(*parameter, plan.layout).elements() *
-                           static_cast<int64_t>(size_of(accumulator_of(parameter->dtype)));
-        bytes += (parameter->learned ? 3 : 1) * round_up(slice, Backend::kAlignment);
+        const int64_t elements = own_shard(*parameter, plan.layout).elements();
+        const DType acc = accumulator_of(parameter->dtype);
+        const auto add = [&](DType dtype, int64_t arrays) {
+            const auto array = elements * static_cast<int64_t>(size_of(dtype));
+            bytes += arrays * round_up(array, Backend::kAlignment);
+        };
+        add(parameter->dtype, 1);
+        if (!parameter->learned) continue;
+        if (parameter->dtype != acc) add(DType::kI16, 1);
+        add(acc, 2);
     }
     return bytes;
 }
@@ -84,6 +101,7 @@ std::string state_file(const char* what, const Layout& layout) {
 }
 
 size_t snapshot_bytes(const TrainingPlan& plan) {
+    if (!plan.snapshot.valid()) return 0;
     return plan.memory.entries()[static_cast<size_t>(plan.snapshot.index)].bytes();
 }
 
@@ -133,7 +151,9 @@ TrainingPlan plan_training(const RunConfig& config, const OpTable& ops, const La
     plan.model->plan(planner);
     plan.reducer->plan(planner);
     plan.optimizer->plan(planner);
-    plan.snapshot = plan.memory.add("checkpoint", {state_bytes(plan)}, DType::kU8, Life::kSnapshot);
+    if (config.train.checkpoint_background)
+        plan.snapshot =
+            plan.memory.add("checkpoint", {state_bytes(plan)}, DType::kU8, Life::kSnapshot);
     return plan;
 }
 
@@ -150,6 +170,10 @@ TrainingSession::TrainingSession(const RunConfig& config, Backend& backend, cons
       micro_batch_(stream_, config.train.cuda_graph),
       snapshot_(host_memory(snapshot_bytes(plan_), plan_.memory)),
       statistics_(*plan_.model, plan_.layout) {
+    if (!plan_.snapshot.valid() && backend.device().type != DeviceType::kCpu)
+        fail(ExitCode::kBadConfig,
+             "train.checkpoint_background: false is for a CPU alone: what a GPU has reaches a file "
+             "by a copy in the host's memory");
     plan_.model->prepare(pass());
 }
 
@@ -161,15 +185,15 @@ void TrainingSession::initialise(uint64_t seed) {
 void TrainingSession::restore(const Checkpoint& checkpoint) {
     const AdamWOptimizer& optimizer = *plan_.optimizer;
     for (const Parameter* parameter : plan_.model->parameters()) {
-        read_weight(checkpoint, *parameter, pass());
+        const TensorId remainder = optimizer.remainder(parameter->index);
+        const Shard kept = optimizer.kept(*parameter);
+        read_weight(checkpoint, *parameter, pass(),
+                    remainder.valid() ? arena_[remainder] : Tensor{}, kept);
         if (!parameter->learned) continue;
-        const int64_t first = parameter->first + optimizer.kept(*parameter).begin;
         const auto read = [&](const char* part, TensorId id) {
-            if (id.valid())
-                read_into(checkpoint, parameter->name + part, parameter->shape, first, arena_[id],
-                          stream_);
+            read_into(checkpoint, parameter->name + part, parameter->shape,
+                      parameter->first + kept.begin, arena_[id], stream_);
         };
-        read("", optimizer.master(parameter->index));
         read(".m", optimizer.m(parameter->index));
         read(".v", optimizer.v(parameter->index));
     }
@@ -183,20 +207,25 @@ std::vector<FileContents> TrainingSession::snapshot(int64_t step) {
     files[0].name = state_file("weights", plan_.layout);
     files[1].name = state_file("optimizer", plan_.layout);
     size_t used = 0;
+    const auto in_host = [&](const Tensor& tensor) {
+        if (!plan_.snapshot.valid() || tensor.data == nullptr) return tensor;
+        const Tensor copy{snapshot_.get() + used, tensor.shape, tensor.dtype, {}};
+        used += static_cast<size_t>(
+            round_up(static_cast<int64_t>(tensor.bytes()), Backend::kAlignment));
+        PT_CHECK(used <= snapshot_bytes(plan_), "more to save than was planned");
+        stream_.download(copy.data, tensor, tensor.bytes());
+        return copy;
+    };
     for (const Parameter* parameter : plan_.model->parameters()) {
         const AdamWOptimizer::State state = plan_.optimizer->own_state(pass(), *parameter);
-        const auto add = [&](FileContents& file, const char* part, const Tensor& tensor) {
+        const auto add = [&](FileContents& file, const char* part, const Tensor& tensor,
+                             const Tensor& remainder = {}) {
             if (state.shard.elements() == 0 && parameter->shape.elements() > 0) return;
-            const Tensor copy{snapshot_.get() + used, tensor.shape, tensor.dtype, {}};
-            used += static_cast<size_t>(
-                round_up(static_cast<int64_t>(tensor.bytes()), Backend::kAlignment));
-            PT_CHECK(used <= snapshot_bytes(plan_), "\"{}\" is not in the snapshot's plan",
-                     parameter->name);
-            stream_.download(copy.data, tensor, tensor.bytes());
             file.slices.emplace_back(parameter->name + part, parameter->shape,
-                                     parameter->first + state.shard.begin, copy);
+                                     parameter->first + state.shard.begin, in_host(tensor),
+                                     in_host(remainder));
         };
-        add(files[0], "", state.weight);
+        add(files[0], "", state.weight, state.remainder);
         if (!parameter->learned) continue;
         add(files[1], ".m", state.m);
         add(files[1], ".v", state.v);

@@ -37,7 +37,7 @@ struct TrainingPlan {
     std::unique_ptr<GradientReducer> reducer;
     std::unique_ptr<AdamWOptimizer> optimizer;
     MemoryPlan memory;
-    TensorId snapshot;  // of what the rank saves, in host memory
+    TensorId snapshot;  // of what the rank saves, in host memory; none where saves are waited for
 };
 TrainingPlan plan_training(const RunConfig& config, const OpTable& ops, const Layout& layout = {});
 
@@ -69,8 +69,9 @@ class TrainingSession {
     // This rank's weights and moments of a checkpoint, of any layout; a tensor that is missing or
     // of another shape: exit 78.
     void restore(const Checkpoint& checkpoint);
-    // Copies the weights and moments that this rank owns into host memory, from where they are
-    // saved: valid until the next call. A weight that isn't finite is not to be saved: exit 76.
+    // The weights and moments that this rank owns, in host memory: a copy that is valid until the
+    // next call, or (train.checkpoint_background off) the session's own, valid until the next
+    // update. A weight that isn't finite is not to be saved: exit 76.
     std::vector<FileContents> snapshot(int64_t step);
 
     // Micro-batches accumulate: begin_step, then accumulate for each of this rank's, then

@@ -302,8 +302,9 @@ class Run {
         return true;
     }
 
-    // Copies the state; the rest of the save goes on beside the next steps. Where the save before
-    // it is still under way, that is waited for. Does nothing where this step is saved already.
+    // Copies the state; the rest of the save goes on beside the next steps, or is waited for where
+    // there is no copy. Where the save before it is still under way, that is waited for. Does
+    // nothing where this step is saved already.
     void start_save() {
         allow_failure([&] { saver_.wait(); });
         if (state_.step == std::max(resumed_step_, saver_.saved_step())) return;
@@ -311,6 +312,7 @@ class Run {
         guard_.store(state_);
         saver_.start(state_, session_.snapshot(state_.step));
         snapshot_seconds_ = watch.seconds();
+        if (!config_.train.checkpoint_background) allow_failure([&] { saver_.wait(); });
     }
 
     // The save before this one may have failed where that is allowed.

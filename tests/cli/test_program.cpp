@@ -277,3 +277,18 @@ TEST_CASE("program: POLYTRAIN_TRACE tells each implementation once per shape") {
     CHECK(times.err.find(line) > times.err.find("median times of ops"));
     CHECK(times.err.find(line) != std::string::npos);
 }
+
+TEST_CASE("program: a CPU without bf16 instructions refuses to train in bf16, and says why") {
+    const Project project;
+    REQUIRE(project.prepare().exit_code == 0);
+    const std::string train = "train --out " + quoted(project.folder / "run") + " " +
+                              quoted(project.config) + " --set device=cpu --set precision=";
+    const std::string old_processor = "ONEDNN_MAX_CPU_ISA=AVX2";
+    const ProgramResult refused = run_program(train + "bf16", old_processor);
+    CHECK(refused.exit_code == 78);
+    CHECK_THAT(refused.err, ContainsSubstring("precision: \"bf16\": there are no bf16"));
+    CHECK_FALSE(std::filesystem::exists(project.folder / "run"));
+    CHECK(run_program(train + "auto", old_processor).exit_code == 0);
+    std::ifstream config(project.folder / "run/config.json");
+    CHECK(nlohmann::json::parse(config)["precision"] == "f32");
+}

@@ -56,7 +56,8 @@ TEST_CASE("every key is emitted, in the order of the tables") {
     CHECK(names(json["train"]) ==
           "steps tokens seconds batch micro_batch recompute cuda_graph eval_every "
           "eval_sequences "
-          "checkpoint_every keep_last keep_every checkpoint_failure spike_guard log_every "
+          "checkpoint_every checkpoint_background keep_last keep_every checkpoint_failure "
+          "spike_guard log_every "
           "tensorboard ");
     CHECK(names(json["optimizer"]) ==
           "lr beta1 beta2 eps weight_decay decay_embeddings decay_gains clip schedule ");

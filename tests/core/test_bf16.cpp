@@ -22,3 +22,21 @@ TEST_CASE("bf16: nearest, ties to even, infinities and NaN kept") {
     // A NaN whose payload is in the lower half only must not become an infinity.
     CHECK(std::isnan(through(std::bit_cast<float>(0x7f800001u))));
 }
+
+TEST_CASE("bf16: an f32 in two parts is whole again, and its first part is the nearest bf16") {
+    const auto check = [](uint32_t bits) {
+        const auto value = std::bit_cast<float>(bits);
+        const SplitFloat parts = split_float(value);
+        const float joined = join_float(parts.rounded, parts.remainder);
+        if (std::isnan(value))
+            return std::isnan(joined) && std::isnan(static_cast<float>(parts.rounded));
+        const Bf16 even(value);  // as near, but for ties
+        const bool is_tie = (bits & 0xffffu) == 0x8000u;
+        return std::bit_cast<uint32_t>(joined) == bits &&
+               (is_tie ? parts.rounded.bits == (bits >> 16) + 1 : parts.rounded.bits == even.bits);
+    };
+    for (uint32_t high : {0x0000u, 0x0001u, 0x3f80u, 0x3f81u, 0x7f7fu, 0x7f80u, 0x7fffu})
+        for (uint32_t sign : {0u, 0x8000u})
+            for (uint32_t low = 0; low < 0x10000u; ++low)
+                if (!check((sign | high) << 16 | low)) FAIL(((sign | high) << 16 | low));
+}

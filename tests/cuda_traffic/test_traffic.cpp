@@ -105,8 +105,9 @@ TEST_CASE("traffic: adamw") {
     const CountedDevice device;
     for (DType stored : kStorages) {
         AdamW op;
-        op.weight = op.gradient = op.m = op.v = described({200003}, DType::kF32);
-        if (stored == DType::kBf16) op.stored = described({200003}, stored);
+        op.weight = described({200003}, stored);
+        op.gradient = op.m = op.v = described({200003}, DType::kF32);
+        if (stored == DType::kBf16) op.remainder = described({200003}, DType::kI16);
         CHECK(excess(device, op) <= kMost);
     }
 }

@@ -78,8 +78,9 @@ void bench_memory_bound(Bench& bench, const Sizes& s) {
     time_activation(bench, s, "polyrelu", false, s.hidden);
     time_activation(bench, s, "silu", true, s.gated);
     AdamW adamw;
-    adamw.weight = adamw.gradient = adamw.m = adamw.v = f32({s.parameters});
-    if (s.storage == DType::kBf16) adamw.stored = s.stored({s.parameters});
+    adamw.weight = s.stored({s.parameters});
+    if (s.storage == DType::kBf16) adamw.remainder = described({s.parameters}, DType::kI16);
+    adamw.gradient = adamw.m = adamw.v = f32({s.parameters});
     time_op(bench, fmt::format("adamw {}", s.parameters), adamw);
 }
 

@@ -70,6 +70,8 @@ inline double read_element(const Tensor& t, int64_t i) {
             return static_cast<double>(t.as<Bf16>()[i]);
         case DType::kI32:
             return t.as<int32_t>()[i];
+        case DType::kI16:
+            return t.as<int16_t>()[i];
         case DType::kI64:
             return static_cast<double>(t.as<int64_t>()[i]);
         default:
@@ -89,6 +91,9 @@ inline void write_element(const Tensor& t, int64_t i, double value) {
             break;
         case DType::kI32:
             t.as<int32_t>()[i] = static_cast<int32_t>(value);
+            break;
+        case DType::kI16:
+            t.as<int16_t>()[i] = static_cast<int16_t>(value);
             break;
         case DType::kI64:
             t.as<int64_t>()[i] = static_cast<int64_t>(value);
@@ -168,7 +173,7 @@ Values run_op(const Machine& machine, Op op, const Values& inputs) {
         DeviceGuarded& own =
             *memory.emplace_back(std::make_unique<DeviceGuarded>(machine, tensor.bytes()));
         tensor.data = own.host.data();
-        if (is_input(role)) {
+        if (is_input(role) && tensor.elements() > 0) {
             const auto values = inputs.find(name);
             INFO(Op::kName << ": input " << name);
             REQUIRE(values != inputs.end());

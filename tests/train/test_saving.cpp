@@ -127,10 +127,28 @@ TEST_CASE("saving: the snapshot is in the memory plan, and not in the arena") {
     int64_t bytes = 0;
     for (const FileContents& file : files)
         for (const TensorSlice& slice : file.slices) {
-            CHECK(slice.data.dtype == DType::kF32);  // of bf16 weights the masters
+            CHECK(slice.dtype() == DType::kF32);  // of bf16 weights both parts
             bytes += round_up(static_cast<int64_t>(slice.data.bytes()), Backend::kAlignment);
+            if (slice.remainder.data != nullptr)
+                bytes +=
+                    round_up(static_cast<int64_t>(slice.remainder.bytes()), Backend::kAlignment);
         }
     CHECK(plan.memory.bytes(Life::kSnapshot) == static_cast<size_t>(bytes));
+}
+
+TEST_CASE("saving: without a copy training waits, and the checkpoints are the same") {
+    RunConfig config = tiny_config();
+    config.precision = GENERATE("f32", "bf16");
+    const TempFolder folder;
+    train_with(config, folder / "copied", 2);
+    config.train.checkpoint_background = false;
+    const Machine machine(2);
+    CHECK(plan_training(config, machine.ops).memory.bytes(Life::kSnapshot) == 0);
+    train_with(config, folder / "waited", 2);
+    CHECK(metrics_of(folder / "waited") == metrics_of(folder / "copied"));
+    for (int64_t step : {10, 20})
+        CHECK(same_checkpoint(checkpoint_folder(folder / "waited", step),
+                              checkpoint_folder(folder / "copied", step)));
 }
 
 TEST_CASE("saving: a run whose last evaluation was cut off gets it when it is resumed") {
