@@ -41,13 +41,21 @@ def settings_of(settings):
     return [word for key, value in settings.items() for word in ("--set", f"{key}={value}")]
 
 
-def train_telling(config, settings, out=None, environment=None):
+def launcher(ranks):
+    """What starts so many ranks, each bound to a core of its own."""
+    if ranks == 1:
+        return []
+    as_root = ["--allow-run-as-root"] if os.geteuid() == 0 else []
+    return ["mpirun", *as_root, "-np", ranks, "--bind-to", "core"]
+
+
+def train_telling(config, settings, out=None, environment=None, ranks=1):
     """A run on the CPU: its metrics, each a list over the steps, the tokens of a step and
-    peak_bytes; and what it said."""
+    peak_bytes (of several ranks, the launcher's); and what it said."""
     with tempfile.TemporaryDirectory() as scratch:
         folder = pathlib.Path(out or scratch)
-        _, said, peak = run_telling([POLYTRAIN, "train", config, "--out", folder,
-                                     *settings_of({"device": "cpu", **settings})], environment)
+        _, said, peak = run_telling([*launcher(ranks), POLYTRAIN, "train", config, "--out",
+                                     folder, *settings_of({"device": "cpu", **settings})], environment)
         with open(folder / "metrics.jsonl", encoding="utf-8") as file:
             steps = [json.loads(line) for line in file]
     names = ("loss", "tokens_per_s", "mfu")
@@ -55,8 +63,8 @@ def train_telling(config, settings, out=None, environment=None):
     return {"peak_bytes": peak, "step_tokens": steps[0]["tokens"], **metrics}, said
 
 
-def train(config, settings, out=None):
-    return train_telling(config, settings, out)[0]
+def train(config, settings, out=None, ranks=1):
+    return train_telling(config, settings, out, ranks=ranks)[0]
 
 
 def op_times(config, settings):
@@ -115,9 +123,11 @@ def processor():
     return platform.machine()
 
 
-def spread(values):
+def spread(values, digits=2):
     """"median (lowest to highest)"."""
-    return f"{statistics.median(values):.2f} ({min(values):.2f} to {max(values):.2f})"
+    middle, low, high = (f"{value:.{digits}f}"
+                         for value in (statistics.median(values), min(values), max(values)))
+    return f"{middle} ({low} to {high})"
 
 
 def mib(count):
