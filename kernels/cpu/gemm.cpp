@@ -35,6 +35,7 @@ struct GemmTask {
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "kernels/cpu/gemm.cpp"
+#include "hwy/cache_control.h"
 #include "hwy/foreach_target.h"  // keep this order: it includes this file once per target
 #include "hwy/highway.h"
 #include "kernels/cpu/lanes-inl.hpp"
@@ -109,11 +110,16 @@ void pack_panels(const T* from, int64_t stride, int64_t inner_stride, int64_t co
     int64_t whole = 0;
     if (stride == 1) {  // side by side, so all of a row of memory at once
         whole = count / kWidth;
-        for (int64_t k = 0; k < inner; ++k)
+        constexpr int64_t kAhead = 16;  // rows: the next one is often on another page
+        for (int64_t k = 0; k < inner; ++k) {
+            const auto* next = reinterpret_cast<const char*>(from + (k + kAhead) * inner_stride);
+            const auto bytes = whole * kWidth * static_cast<int64_t>(sizeof(T));
+            for (int64_t i = 0; k + kAhead < inner && i < bytes; i += 64) hwy::Prefetch(next + i);
             for (int64_t panel = 0; panel < whole; ++panel)
                 for (int64_t j = 0; j < kWidth; j += kQuad)
                     hn::StoreU(load_quad(from + k * inner_stride + panel * kWidth + j), QuadTag(),
                                to + panel * to_panel + k * kWidth + j);
+        }
     }
     for (int64_t panel = whole; panel * kWidth < count; ++panel)
         pack_panel<kWidth>(from + panel * kWidth * stride, stride, inner_stride,
@@ -232,6 +238,12 @@ HWY_EXPORT(gemm_task);
 HWY_EXPORT(gemm_lanes);
 
 constexpr int64_t kBudget = int64_t{1} << 22;  // floats of packed second factors
+// A gradient of weights sums over all rows of two factors, which lie side by side in memory: so
+// many rows of both at a time are packed while they are in a cache.
+constexpr int64_t kSlab = 3 * kMostInner;
+int64_t slab_of(const Product& p) {
+    return p.a.row_stride == 1 ? kSlab : p.inner;
+}
 constexpr int64_t kTaskFloats = kTaskRows * (kMostInner + kMostTaskColumns);
 
 // Columns of a product whose packed second factor has at most kBudget floats, or one panel.
@@ -308,9 +320,7 @@ void Gemm::run(std::span<const Product> products, void* scratch) const {
         if (!batch.entries.empty()) run_batch(pool_, batch, threads);
         batch = {};
     };
-    for (const Product& p : products) {
-        if (p.rows == 0 || p.columns == 0 || p.inner == 0) continue;
-        PT_CHECK(!p.add || p.c.dtype == DType::kF32, "a product added to {}", name_of(p.c.dtype));
+    const auto add = [&](const Product& p) {
         const int64_t most = stretch_columns(p.inner);
         for (int64_t column = 0; column < p.columns; column += most) {
             const int64_t columns = std::min(most, p.columns - column);
@@ -321,8 +331,22 @@ void Gemm::run(std::span<const Product> products, void* scratch) const {
                  packed + batch.floats});
             batch.floats += floats;
         }
+    };
+    int64_t most_slabs = 0;
+    for (const Product& p : products) {
+        PT_CHECK(!(p.add || slab_of(p) < p.inner) || p.c.dtype == DType::kF32,
+                 "a product added to {}", name_of(p.c.dtype));
+        if (p.inner > 0) most_slabs = std::max(most_slabs, ceil_div(p.inner, slab_of(p)));
     }
-    flush();
+    for (int64_t slab = 0; slab < most_slabs; ++slab) {
+        for (const Product& p : products) {
+            const int64_t k = slab * slab_of(p);
+            if (p.rows == 0 || k >= p.inner) continue;
+            add({p.rows, p.columns, std::min(slab_of(p), p.inner - k), p.a.from(0, k),
+                 p.b.from(k, 0), p.c, p.add || k > 0});
+        }
+        flush();
+    }
 }
 
 }  // namespace polytrain::cpu

@@ -4,6 +4,7 @@
 #include "ops/linear.hpp"
 
 #include <cstring>
+#include <type_traits>
 
 #include "kernels/cpu/gemm.hpp"
 #include "kernels/cpu/register.hpp"
@@ -63,11 +64,12 @@ void add_products(OpTable& table, Tensor Op::*storage, ThreadPool& pool,
         });
 }
 
-// Implementation "cpu", by a product of our own.
+// Implementation "cpu", by a product of our own: in f32 for the gradients of weights alone. These
+// sum over so many rows that packing counts, which oneDNN does anew for each part.
 template <class Op>
 void add_own_product(OpTable& table, Tensor Op::*storage, ThreadPool& pool) {
     add_gemm<Op>(
-        table, storage, false,
+        table, storage, std::is_same_v<Op, LinearBackwardWeight>,
         [&pool](const Op& op) {
             const Product p = product_of(op);
             if (p.inner == 0) return zero_unless_added(p);
