@@ -39,6 +39,7 @@ struct GemmTask {
 #include "hwy/foreach_target.h"  // keep this order: it includes this file once per target
 #include "hwy/highway.h"
 #include "kernels/cpu/lanes-inl.hpp"
+#include "kernels/cpu/panel-inl.hpp"
 
 HWY_BEFORE_NAMESPACE();
 namespace polytrain::cpu::HWY_NAMESPACE {
@@ -47,61 +48,6 @@ namespace {
 constexpr int64_t kLanes = static_cast<int64_t>(hn::MaxLanes(LaneTag()));
 // What the registers hold of a tile: 24 sums of 32 registers, or 8 of 16.
 constexpr int kBlockRows = kLanes >= 16 ? 12 : 4;
-
-// Four lanes, or one where vectors have no more.
-using QuadTag = hn::CappedTag<float, 4>;
-constexpr int64_t kQuad = kLanes >= 4 ? 4 : 1;
-
-HWY_INLINE hn::Vec<QuadTag> load_quad(const float* from) {
-    return hn::LoadU(QuadTag(), from);
-}
-HWY_INLINE hn::Vec<QuadTag> load_quad(const Bf16* from) {
-    const hn::Rebind<uint16_t, QuadTag> half_tag;
-    const hn::Rebind<uint32_t, QuadTag> bits_tag;
-    const auto half = hn::LoadU(half_tag, reinterpret_cast<const uint16_t*>(from));
-    return hn::BitCast(QuadTag(), hn::ShiftLeft<16>(hn::PromoteTo(bits_tag, half)));
-}
-
-// to[i * to_row + j] = from[j * from_row + i] for i, j < 4.
-template <class T>
-HWY_INLINE void transpose_quads(const T* from, int64_t from_row, float* to, int64_t to_row) {
-#if HWY_TARGET == HWY_SCALAR
-    to[0] = static_cast<float>(from[0]);
-    (void)from_row, (void)to_row;
-#else
-    const QuadTag tag;
-    const hn::RepartitionToWide<hn::Rebind<uint32_t, QuadTag> > pair_tag;
-    const auto a = load_quad(from), b = load_quad(from + from_row);
-    const auto c = load_quad(from + 2 * from_row), d = load_quad(from + 3 * from_row);
-    const auto ab_low = hn::BitCast(pair_tag, hn::InterleaveLower(tag, a, b));
-    const auto ab_high = hn::BitCast(pair_tag, hn::InterleaveUpper(tag, a, b));
-    const auto cd_low = hn::BitCast(pair_tag, hn::InterleaveLower(tag, c, d));
-    const auto cd_high = hn::BitCast(pair_tag, hn::InterleaveUpper(tag, c, d));
-    const auto store_pairs = [&](auto pairs, int64_t i) HWY_ATTR {
-        hn::StoreU(hn::BitCast(tag, pairs), tag, to + i * to_row);
-    };
-    store_pairs(hn::InterleaveLower(pair_tag, ab_low, cd_low), 0);
-    store_pairs(hn::InterleaveUpper(pair_tag, ab_low, cd_low), 1);
-    store_pairs(hn::InterleaveLower(pair_tag, ab_high, cd_high), 2);
-    store_pairs(hn::InterleaveUpper(pair_tag, ab_high, cd_high), 3);
-#endif
-}
-
-// A panel: to[k * kWidth + j] = from[j * stride + k * inner_stride] for j < count, 0 up to kWidth.
-template <int64_t kWidth, class T>
-void pack_panel(const T* from, int64_t stride, int64_t inner_stride, int64_t count, int64_t inner,
-                float* to) {
-    int64_t k = 0;
-    if (count == kWidth && inner_stride == 1)
-        for (; k + kQuad <= inner; k += kQuad)
-            for (int64_t j = 0; j < kWidth; j += kQuad)
-                transpose_quads(from + j * stride + k, stride, to + k * kWidth + j, kWidth);
-    for (; k < inner; ++k) {
-        for (int64_t j = 0; j < count; ++j)
-            to[k * kWidth + j] = static_cast<float>(from[j * stride + k * inner_stride]);
-        std::fill(to + k * kWidth + count, to + (k + 1) * kWidth, 0.0f);
-    }
-}
 
 // The panels of `count` rows or columns of a factor, `to_panel` floats apart.
 template <int64_t kWidth, class T>
