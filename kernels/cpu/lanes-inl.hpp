@@ -22,6 +22,8 @@ namespace polytrain::cpu::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
 using LaneTag = hn::ScalableTag<float>;
+using BitsTag = hn::Rebind<uint32_t, LaneTag>;
+using HalfTag = hn::Rebind<uint16_t, LaneTag>;
 
 struct Lanes {
     hn::Vec<LaneTag> v;
@@ -48,6 +50,9 @@ HWY_INLINE Lanes operator/(Lanes a, Lanes b) {
 HWY_INLINE Lanes multiply_add(Lanes a, Lanes b, Lanes c) {
     return Lanes(hn::MulAdd(a.v, b.v, c.v));
 }
+HWY_INLINE Lanes multiply_subtract(Lanes a, Lanes b, Lanes c) {
+    return Lanes(hn::MulSub(a.v, b.v, c.v));
+}
 
 HWY_INLINE Lanes max_of(Lanes a, Lanes b) {
     return Lanes(hn::Max(a.v, b.v));
@@ -66,6 +71,24 @@ HWY_INLINE Lanes exp_of(Lanes x) {
     const Lanes most(88.0f);
     const auto y = hn::Exp(LaneTag(), hn::IfThenElse(hn::Gt(x.v, most.v), most.v, x.v));
     return Lanes(hn::IfThenElse(hn::IsNaN(x.v), x.v, y));  // Highway's is 0 there
+}
+
+// 2^x to 8e-8 of itself: 0 below -125, 2^127 above 127, NaN stays NaN. x = n + f, |f| <= 1/2; 2^f
+// is a polynomial of least relative error that is 1 at 0, 2^n is made of bits.
+HWY_INLINE Lanes exp2_of(Lanes x) {
+    constexpr float kP[] = {1.0f,          0.693147242f,   0.240226522f,   0.0555031039f,
+                            0.0096176928f, 0.00134066434f, 0.000155946778f};
+    // Adding this rounds to a whole number and leaves n + 127, an exponent, in the lowest bits.
+    constexpr float kRound = 12582912.0f + 127.0f;
+    const LaneTag tag;
+    const auto most = hn::Set(tag, 127.0f), least = hn::Set(tag, -125.0f);
+    const Lanes t(hn::IfThenElse(hn::Gt(x.v, most), most, x.v));
+    const Lanes rounded = t + Lanes(kRound);
+    const Lanes f = t - (rounded - Lanes(kRound));
+    Lanes p(kP[6]);
+    for (int i = 5; i >= 0; --i) p = multiply_add(p, f, Lanes(kP[i]));
+    const auto power = hn::BitCast(tag, hn::ShiftLeft<23>(hn::BitCast(BitsTag(), rounded.v)));
+    return Lanes(hn::IfThenZeroElse(hn::Lt(t.v, least), hn::Mul(p.v, power)));
 }
 
 // erfc(z) = exp(-z^2) t Q(t), t = 1 / (z + 2), for z >= 0, and erfc(-z) = 2 - erfc(z). Q was fitted
@@ -93,9 +116,6 @@ HWY_INLINE Lanes load(const float* from) {
 HWY_INLINE void store(Lanes x, float* to) {
     hn::StoreU(x.v, LaneTag(), to);
 }
-
-using BitsTag = hn::Rebind<uint32_t, LaneTag>;
-using HalfTag = hn::Rebind<uint16_t, LaneTag>;
 
 HWY_INLINE Lanes load(const Bf16* from) {
     const auto half = hn::LoadU(HalfTag(), reinterpret_cast<const uint16_t*>(from));

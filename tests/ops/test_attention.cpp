@@ -47,7 +47,7 @@ Values backward_inputs(const Sizes& s, Random& random) {
 
 TEST_CASE("attention: every implementation against reference, odd sizes, grouped heads") {
     Random random("attention");
-    // Lengths around the tiles of 32 queries and 64 keys, widths around the vectors.
+    // Lengths around the tiles of 64 and the strips of 16, widths around the vectors.
     const Sizes sizes[] = {{0, 4, 2, 1, 4},    {1, 1, 1, 1, 2},    {2, 3, 2, 2, 6},
                            {1, 31, 1, 1, 8},   {2, 33, 4, 2, 16},  {1, 64, 2, 1, 18},
                            {1, 65, 3, 1, 30},  {1, 130, 2, 2, 34}, {2, 70, 4, 2, 32},
@@ -57,6 +57,20 @@ TEST_CASE("attention: every implementation against reference, odd sizes, grouped
         check_op<AttentionForward>([&](DType t) { return forward_op(s, t); }, inputs);
         check_op<AttentionBackward>([&](DType t) { return backward_op(s, t); }, inputs);
     }
+}
+
+TEST_CASE("attention: highest scores that rise from tile to tile") {
+    Random random("attention rise");
+    const Sizes s{1, 200, 2, 1, 16};
+    Values inputs{{"qkv_NP", random.vector(s.rows() * s.packed(), -1, 1)}};
+    // All products of queries and keys are positive and grow with the key.
+    std::vector<double>& qkv = inputs.at("qkv_NP");
+    for (int64_t n = 0; n < s.rows(); ++n)
+        for (int64_t c = 0; c < 3 * s.width; ++c) {
+            double& x = qkv[static_cast<size_t>(n * s.packed() + c)];
+            x = (1 + 0.1 * x) * (c < 2 * s.width ? 1 : 0.05 * static_cast<double>(n));
+        }
+    check_op<AttentionForward>([&](DType t) { return forward_op(s, t); }, inputs);
 }
 
 TEST_CASE("attention: large scores stay finite") {
