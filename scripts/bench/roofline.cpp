@@ -22,7 +22,7 @@ constexpr double kProductShare = 0.70;  // of a product whose tiles fill all mul
 constexpr double kAttentionForward = 0.55, kAttentionBackward = 0.40;
 constexpr double kMemoryShare = 0.80;   // by kernels that only move data
 constexpr double kLinkShare = 0.65;     // by exchanges between GPUs, not hidden behind work
-constexpr double kOptimizerBytes = 30;  // per parameter: f32 weight, two moments, gradient; bf16
+constexpr double kOptimizerBytes = 28;  // per parameter: weight and remainder, two moments, gradient
 constexpr double kRanks = 8;            // on one machine
 
 struct Model {
