@@ -51,9 +51,9 @@ TEST_CASE("plan: the paper's mixtures have the paper's numbers, and every layout
     for (const auto& grid : plan["grids"]) {
         const int64_t held = dense + in_experts / grid["expert"].get<int64_t>();
         CHECK(std::fabs(grid["bytes"]["parameter"].get<double>() / (2.0 * held) - 1) < 0.01);
-        // Sharded moments and masters, 12 bytes a parameter, are spread over all ranks.
+        // Sharded moments and remainders, 10 bytes a parameter, are spread over all ranks.
         if (grid["sharding"] > 0)
-            CHECK(std::fabs(grid["bytes"]["optimizer"].get<double>() / (12.0 * 6919161856 / 64) -
+            CHECK(std::fabs(grid["bytes"]["optimizer"].get<double>() / (10.0 * 6919161856 / 64) -
                             1) < 0.1);
     }
 }
