@@ -20,10 +20,11 @@ constexpr double kMultiprocessors = 132;
 // The assumptions: shares of the above that are reached.
 constexpr double kProductShare = 0.70;  // of a product whose tiles fill all multiprocessors
 constexpr double kAttentionForward = 0.55, kAttentionBackward = 0.40;
-constexpr double kMemoryShare = 0.80;   // by kernels that only move data
-constexpr double kLinkShare = 0.65;     // by exchanges between GPUs, not hidden behind work
-constexpr double kOptimizerBytes = 28;  // per parameter: weight and remainder, two moments, gradient
-constexpr double kRanks = 8;            // on one machine
+constexpr double kMemoryShare = 0.80;  // by kernels that only move data
+constexpr double kLinkShare = 0.65;    // by exchanges between GPUs, not hidden behind work
+constexpr double kOptimizerBytes =
+    28;                       // per parameter: weight and remainder, two moments, gradient
+constexpr double kRanks = 8;  // on one machine
 
 struct Model {
     double layers = 0, width = 0, heads = 0, kv_heads = 0, time = 0, vocabulary = 0;
