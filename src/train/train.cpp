@@ -312,7 +312,7 @@ class Run {
         guard_.store(state_);
         saver_.start(state_, session_.snapshot(state_.step));
         snapshot_seconds_ = watch.seconds();
-        if (!config_.train.checkpoint_background) allow_failure([&] { saver_.wait(); });
+        if (!config_.train.checkpoint_background) saver_.wait();
     }
 
     // The save before this one may have failed where that is allowed.

@@ -58,6 +58,7 @@ TEST_CASE("saving: what killed saves left is removed by a resume, and nothing el
 TEST_CASE("saving: a disk that is full ends the run, or with `continue` at its end only") {
     RunConfig config = tiny_config();
     config.train.checkpoint_every = 4;
+    config.train.checkpoint_background = GENERATE(true, false);
     const TempFolder folder;
     const auto ignored = std::signal(SIGXFSZ, SIG_IGN);
     for (const std::string policy : {"stop", "continue"}) {
