@@ -6,9 +6,7 @@
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 cd "$here/../.."
-"$here/build.sh"
-cmake --preset release -DPOLYTRAIN_TESTS=ON > /dev/null
-cmake --build --preset release --target polytrain_determinism_bench > /dev/null
+"$here/build.sh" polytrain_determinism_bench
 PYTHONPATH=$here /usr/bin/python3 - "$@" <<'PYTHON'
 import json
 import sys

@@ -72,8 +72,7 @@ std::string training_precision(const RunConfig& config, const Backend& backend) 
     if (config.precision == "bf16" && is_cpu && !cpu_has_bf16())
         fail(ExitCode::kBadConfig,
              "precision: \"bf16\": there are no bf16 instructions here (AVX512-BF16 or AMX, by "
-             "oneDNN), so that training would only be slower and less exact; set it to \"f32\" or "
-             "\"auto\"");
+             "oneDNN); set it to \"f32\" or \"auto\"");
     return config.precision;
 }
 

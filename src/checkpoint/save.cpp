@@ -81,12 +81,10 @@ void for_pieces(const TensorSlice& slice, const F& f) {
     constexpr int64_t kPiece = int64_t{1} << 16;
     std::vector<float> joined(static_cast<size_t>(std::min(kPiece, slice.data.elements())));
     for (int64_t begin = 0; begin < slice.data.elements(); begin += kPiece) {
-        const int64_t count = std::min(kPiece, slice.data.elements() - begin);
-        const Bf16* rounded = slice.data.as<Bf16>() + begin;
-        const int16_t* remainder = slice.remainder.as<int16_t>() + begin;
-        for (int64_t i = 0; i < count; ++i)
-            joined[static_cast<size_t>(i)] = join_float(rounded[i], remainder[i]);
-        f(joined.data(), static_cast<size_t>(count) * sizeof(float));
+        const auto count = static_cast<size_t>(std::min(kPiece, slice.data.elements() - begin));
+        join_floats(slice.data.as<Bf16>() + begin, slice.remainder.as<int16_t>() + begin, count,
+                    joined.data());
+        f(joined.data(), count * sizeof(float));
     }
 }
 

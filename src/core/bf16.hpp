@@ -2,6 +2,7 @@
 // bfloat16 storage: the upper half of an f32. Arithmetic is done in f32.
 
 #include <bit>
+#include <cstddef>
 #include <cstdint>
 
 namespace polytrain {
@@ -41,6 +42,18 @@ inline SplitFloat split_float(float value) {
 }
 inline float join_float(Bf16 rounded, int16_t remainder) {
     return std::bit_cast<float>((uint32_t{rounded.bits} << 16) + static_cast<uint32_t>(remainder));
+}
+// The same of arrays of `count`, on their way from and to files.
+inline void split_floats(const float* values, size_t count, Bf16* rounded, int16_t* remainders) {
+    for (size_t i = 0; i < count; ++i) {
+        const SplitFloat parts = split_float(values[i]);
+        rounded[i] = parts.rounded;
+        remainders[i] = parts.remainder;
+    }
+}
+inline void join_floats(const Bf16* rounded, const int16_t* remainders, size_t count,
+                        float* values) {
+    for (size_t i = 0; i < count; ++i) values[i] = join_float(rounded[i], remainders[i]);
 }
 
 }  // namespace polytrain

@@ -59,11 +59,7 @@ void read_weight(const Checkpoint& checkpoint, const Parameter& parameter, const
     checkpoint.read(parameter.name, parameter.shape, parameter.first, whole.view);
     std::vector<Bf16> rounded(static_cast<size_t>(value.elements()));
     std::vector<int16_t> rest(rounded.size());
-    for (size_t i = 0; i < rounded.size(); ++i) {
-        const SplitFloat parts = split_float(whole.view.as<float>()[i]);
-        rounded[i] = parts.rounded;
-        rest[i] = parts.remainder;
-    }
+    split_floats(whole.view.as<float>(), rounded.size(), rounded.data(), rest.data());
     pass.stream.upload(value, rounded.data(), value.bytes());
     if (remainder.data != nullptr)
         pass.stream.upload(remainder, rest.data() + kept.begin, remainder.bytes());
