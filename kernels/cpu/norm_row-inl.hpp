@@ -1,5 +1,5 @@
-// One row of RMSNorm on vector lanes, for rms_norm and qk_norm. Included once per instruction set,
-// as lanes-inl.hpp.
+// Rows of RMSNorm in two passes, for rms_norm and qk_norm. Included once per instruction set, as
+// lanes-inl.hpp.
 
 #if defined(POLYTRAIN_KERNELS_CPU_NORM_ROW_INL_HPP) == defined(HWY_TARGET_TOGGLE)
 #ifdef POLYTRAIN_KERNELS_CPU_NORM_ROW_INL_HPP
@@ -8,45 +8,125 @@
 #define POLYTRAIN_KERNELS_CPU_NORM_ROW_INL_HPP
 #endif
 
+#include <algorithm>
 #include <cmath>
+#include <vector>
 
-#include "kernels/cpu/lanes-inl.hpp"
+#include "kernels/cpu/row_stream-inl.hpp"
 
 HWY_BEFORE_NAMESPACE();
 namespace polytrain::cpu::HWY_NAMESPACE {
 
-// y = x rstd gain; returns rstd = 1 / sqrt(mean(x^2) + eps). y may be x.
+// f32 for each column of rows of T, in the order of those rows' pairs and filled with zeros up to a
+// whole one: read and written by load_pair and store_pair.
 template <class T>
-HWY_INLINE float norm_row_forward(const T* x, const float* gain, int64_t width, double eps, T* y) {
-    Lanes squares = zero_lanes();
-    for_lanes(width, [&](auto lanes, int64_t c) HWY_ATTR {
-        const Lanes value = lanes.read(x + c);
-        squares = multiply_add(value, value, squares);
-    });
-    const auto rstd = static_cast<float>(
-        1 / std::sqrt(static_cast<double>(sum_of(squares)) / static_cast<double>(width) + eps));
-    for_lanes(width, [&](auto lanes, int64_t c) HWY_ATTR {
-        lanes.write(lanes.read(x + c) * Lanes(rstd) * lanes.read(gain + c), y + c);
-    });
-    return rstd;
-}
+class PairedColumns {
+  public:
+    explicit PairedColumns(int64_t width)
+        : width_(width),
+          values_(static_cast<size_t>((width + pair_count() - 1) / pair_count() * pair_count())) {}
+    PairedColumns(const float* columns_C, int64_t width) : PairedColumns(width) {
+        std::copy_n(columns_C, width, values_.data());
+        reorder([](float* at) HWY_ATTR {
+            Pair x;
+            hn::LoadInterleaved2(LaneTag(), at, x.a.v, x.b.v);
+            store_pair(x, at);
+        });
+    }
+    float* data() { return values_.data(); }
+    const float* data() const { return values_.data(); }
+    // In the order of columns again; the last use.
+    void copy_to(float* columns_C) {
+        reorder([](float* at) HWY_ATTR {
+            const Pair x = load_pair(at);
+            hn::StoreInterleaved2(x.a.v, x.b.v, LaneTag(), at);
+        });
+        std::copy_n(values_.data(), width_, columns_C);
+    }
+
+  private:
+    template <class F>
+    void reorder(const F& f) {
+        if constexpr (sizeof(T) == sizeof(float)) return;
+        for (float* at = values_.data(); at < values_.data() + values_.size(); at += pair_count())
+            f(at);
+    }
+
+    int64_t width_;
+    std::vector<float> values_;
+};
+
+// y = x rstd gain, where rstd = 1 / sqrt(mean(x^2) + eps). y may be x.
+template <class T>
+struct NormForward {
+    struct First {
+        const T* x;
+        const RowStream<T>* out;
+        Pair squares = Pair(0.0f);
+
+        template <class Access>
+        HWY_INLINE void operator()(Access access, int64_t c) {
+            const Pair value = access.read(x + c);
+            squares = multiply_add(value, value, squares);
+            out->expect_behind(x + c);
+        }
+        HWY_INLINE float rstd(int64_t width, double eps) const {
+            return static_cast<float>(
+                1 /
+                std::sqrt(static_cast<double>(sum_of(squares)) / static_cast<double>(width) + eps));
+        }
+    };
+    struct Second {
+        const T* x;
+        const float* gain;  // PairedColumns
+        float rstd;
+        T* y;
+        const RowStream<T>* out;
+
+        template <class Access>
+        HWY_INLINE void operator()(Access access, int64_t c) const {
+            out->write(access, access.read(x + c) * Pair(rstd) * load_pair(gain + c), y + c);
+        }
+    };
+};
 
 // dx = rstd (dy gain - x rstd^2 mean(dy gain x)); dgain += dy x rstd. dx may be dy.
 template <class T>
-HWY_INLINE void norm_row_backward(const T* x, const T* dy, const float* gain, float rstd,
-                                  int64_t width, T* dx, float* dgain) {
-    Lanes dot = zero_lanes();
-    for_lanes(width, [&](auto lanes, int64_t c) HWY_ATTR {
-        const Lanes g = lanes.read(dy + c), value = lanes.read(x + c);
-        dot = multiply_add(g * lanes.read(gain + c), value, dot);
-        lanes.write(multiply_add(g * value, Lanes(rstd), lanes.read(dgain + c)), dgain + c);
-    });
-    const float through_norm = rstd * rstd * sum_of(dot) / static_cast<float>(width);
-    for_lanes(width, [&](auto lanes, int64_t c) HWY_ATTR {
-        const Lanes h = lanes.read(dy + c) * lanes.read(gain + c);
-        lanes.write(Lanes(rstd) * (h - lanes.read(x + c) * Lanes(through_norm)), dx + c);
-    });
-}
+struct NormBackward {
+    struct First {
+        const T *x, *dy;
+        const float* gain;  // PairedColumns, as dgain
+        float rstd;
+        float* dgain;
+        const RowStream<T>* out;
+        Pair dot = Pair(0.0f);
+
+        template <class Access>
+        HWY_INLINE void operator()(Access access, int64_t c) {
+            const Pair g = access.read(dy + c), value = access.read(x + c);
+            dot = multiply_add(g * load_pair(gain + c), value, dot);
+            store_pair(multiply_add(g * value, Pair(rstd), load_pair(dgain + c)), dgain + c);
+            out->expect_behind(x + c);
+            out->expect_behind(dy + c);
+        }
+        HWY_INLINE float through_norm(int64_t width) const {
+            return rstd * rstd * sum_of(dot) / static_cast<float>(width);
+        }
+    };
+    struct Second {
+        const T *x, *dy;
+        const float* gain;
+        float rstd, through_norm;
+        T* dx;
+        const RowStream<T>* out;
+
+        template <class Access>
+        HWY_INLINE void operator()(Access access, int64_t c) const {
+            const Pair h = access.read(dy + c) * load_pair(gain + c);
+            out->write(access, Pair(rstd) * (h - access.read(x + c) * Pair(through_norm)), dx + c);
+        }
+    };
+};
 
 }  // namespace polytrain::cpu::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();

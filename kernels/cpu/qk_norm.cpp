@@ -19,30 +19,51 @@ template <class T>
 void forward_rows(const QkNormForward& op, int64_t begin, int64_t end) {
     const int64_t packed = op.x_NP.dim(1), segments = op.rstd_NS.dim(1);
     const int64_t values = (op.heads + op.kv_heads) * op.head_width();
+    const PairedColumns<T> gain_q(op.gain_q.as<float>(), op.gain_q.elements()),
+        gain_k(op.gain_k.as<float>(), op.gain_k.elements());
+    const RowStream<T> out;
     for (int64_t n = begin; n < end; ++n) {
         const T* x = op.x_NP.as<T>() + n * packed;
         T* y = op.y_NP.as<T>() + n * packed;
         for_each_segment(op, [&](int64_t s, int64_t first, int64_t width, bool is_query) HWY_ATTR {
-            const float* gain = (is_query ? op.gain_q : op.gain_k).template as<float>();
-            op.rstd_NS.as<float>()[n * segments + s] =
-                norm_row_forward(x + first, gain, width, op.eps, y + first);
+            typename NormForward<T>::First sums{x + first, &out};
+            for_pairs(width, [&](auto access, int64_t c) HWY_ATTR { sums(access, c); });
+            const float rstd = sums.rstd(width, op.eps);
+            op.rstd_NS.as<float>()[n * segments + s] = rstd;
+            const typename NormForward<T>::Second results{
+                sums.x, (is_query ? gain_q : gain_k).data(), rstd, y + first, &out};
+            for_pairs(width, [&](auto access, int64_t c) HWY_ATTR { results(access, c); });
         });
         std::copy(x + values, x + packed, y + values);
     }
 }
 
-// Adds the rows' share of both gains' gradients to sums: the queries' first.
+// dgains: what these rows add to both gains' gradients, the queries' first.
 template <class T>
-void backward_rows(const QkNormBackward& op, int64_t begin, int64_t end, float* sums) {
+void backward_rows(const QkNormBackward& op, int64_t begin, int64_t end, float* dgains) {
     const int64_t packed = op.x_NP.dim(1), segments = op.rstd_NS.dim(1);
+    const int64_t queries = op.gain_q.elements(), keys = op.gain_k.elements();
+    const PairedColumns<T> gain_q(op.gain_q.as<float>(), queries),
+        gain_k(op.gain_k.as<float>(), keys);
+    PairedColumns<T> dgain_q(queries), dgain_k(keys);
+    const RowStream<T> out;
     for (int64_t n = begin; n < end; ++n)
         for_each_segment(op, [&](int64_t s, int64_t first, int64_t width, bool is_query) HWY_ATTR {
-            const float* gain = (is_query ? op.gain_q : op.gain_k).template as<float>();
             T* d = op.d_NP.as<T>() + n * packed + first;
-            norm_row_backward(op.x_NP.as<T>() + n * packed + first, d, gain,
-                              op.rstd_NS.as<float>()[n * segments + s], width, d,
-                              is_query ? sums : sums + op.gain_q.elements());
+            const float* gain = (is_query ? gain_q : gain_k).data();
+            typename NormBackward<T>::First sums{op.x_NP.as<T>() + n * packed + first,
+                                                 d,
+                                                 gain,
+                                                 op.rstd_NS.as<float>()[n * segments + s],
+                                                 (is_query ? dgain_q : dgain_k).data(),
+                                                 &out};
+            for_pairs(width, [&](auto access, int64_t c) HWY_ATTR { sums(access, c); });
+            const typename NormBackward<T>::Second results{
+                sums.x, d, gain, sums.rstd, sums.through_norm(width), d, &out};
+            for_pairs(width, [&](auto access, int64_t c) HWY_ATTR { results(access, c); });
         });
+    dgain_q.copy_to(dgains);
+    dgain_k.copy_to(dgains + queries);
 }
 
 }  // namespace
@@ -77,9 +98,8 @@ void backward(const QkNormBackward& op, ThreadPool& pool) {
     const int64_t count = gain_elements(op);
     auto* sums = static_cast<float*>(op.scratch.data);  // [parts, gains]
     pool.run(rows.parts(), [&](int64_t part, int) {
-        float* own = sums + part * count;
-        std::fill(own, own + count, 0.0f);
-        HWY_DYNAMIC_DISPATCH(qk_norm_backward_rows)(op, rows.begin(part), rows.end(part), own);
+        HWY_DYNAMIC_DISPATCH(qk_norm_backward_rows)
+        (op, rows.begin(part), rows.end(part), sums + part * count);
     });
     const int64_t queries = op.gain_q.elements();
     add_part_sums(pool, sums, rows.parts(), count, op.dgain_q.as<float>(), queries);

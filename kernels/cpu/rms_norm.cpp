@@ -10,47 +10,72 @@
 #include "hwy/foreach_target.h"  // keep this order: it includes this file once per target
 #include "hwy/highway.h"
 #include "kernels/cpu/norm_row-inl.hpp"
-#include "kernels/cpu/row_stream-inl.hpp"
 
 HWY_BEFORE_NAMESPACE();
 namespace polytrain::cpu::HWY_NAMESPACE {
 namespace {
 
 template <class T>
-void forward_rows(const RmsNormForward& op, int64_t begin, int64_t end) {
-    const int64_t width = op.x_NC.dim(1);
-    const float* gain = op.gain_C.as<float>();
-    RowStream<T> y(op.y_NC);
-    for (int64_t n = begin; n < end; ++n) {
-        y.expect(op.x_NC.as<T>() + (n + 1) * width, width);
-        op.rstd_N.as<float>()[n] =
-            norm_row_forward(op.x_NC.as<T>() + n * width, gain, width, op.eps, y.row(n));
-        y.done(n);
-    }
-}
+struct ForwardRows : NormForward<T> {
+    const RmsNormForward& op;
+    int64_t width = op.x_NC.dim(1);
+    PairedColumns<T> gain{op.gain_C.as<float>(), width};
+    RowStream<T> out{op.y_NC, width};
 
-// Adds the rows' share of dgain to sums_C.
-template <class T>
-void backward_rows(const RmsNormBackward& op, int64_t begin, int64_t end, float* sums_C) {
-    const int64_t width = op.x_NC.dim(1);
-    const float* gain = op.gain_C.as<float>();
-    RowStream<T> dx(op.dx_NC);
-    for (int64_t n = begin; n < end; ++n) {
-        dx.expect(op.x_NC.as<T>() + (n + 1) * width, width);
-        dx.expect(op.dy_NC.as<T>() + (n + 1) * width, width);
-        norm_row_backward(op.x_NC.as<T>() + n * width, op.dy_NC.as<T>() + n * width, gain,
-                          op.rstd_N.as<float>()[n], width, dx.row(n), sums_C);
-        dx.done(n);
+    explicit ForwardRows(const RmsNormForward& described) : op(described) {}
+    HWY_INLINE auto first(int64_t n) const {
+        return typename NormForward<T>::First{op.x_NC.as<T>() + n * width, &out};
     }
-}
+    HWY_INLINE auto second(int64_t n, const typename NormForward<T>::First& first) const {
+        const float rstd = first.rstd(width, op.eps);
+        op.rstd_N.as<float>()[n] = rstd;
+        return typename NormForward<T>::Second{first.x, gain.data(), rstd,
+                                               op.y_NC.as<T>() + n * width, &out};
+    }
+};
+
+template <class T>
+struct BackwardRows : NormBackward<T> {
+    const RmsNormBackward& op;
+    int64_t width = op.x_NC.dim(1);
+    PairedColumns<T> gain{op.gain_C.as<float>(), width}, dgain{width};
+    RowStream<T> out{op.dx_NC, width};
+
+    explicit BackwardRows(const RmsNormBackward& described) : op(described) {}
+    HWY_INLINE auto first(int64_t n) {
+        return typename NormBackward<T>::First{op.x_NC.as<T>() + n * width,
+                                               op.dy_NC.as<T>() + n * width,
+                                               gain.data(),
+                                               op.rstd_N.as<float>()[n],
+                                               dgain.data(),
+                                               &out};
+    }
+    HWY_INLINE auto second(int64_t n, const typename NormBackward<T>::First& first) const {
+        return typename NormBackward<T>::Second{first.x,
+                                                first.dy,
+                                                gain.data(),
+                                                first.rstd,
+                                                first.through_norm(width),
+                                                op.dx_NC.as<T>() + n * width,
+                                                &out};
+    }
+};
 
 }  // namespace
 
 void rms_norm_forward_rows(const RmsNormForward& op, int64_t begin, int64_t end) {
-    with_storage(op.x_NC, [&](auto t) { forward_rows<decltype(t)>(op, begin, end); });
+    with_storage(op.x_NC, [&]<class T>(T) HWY_ATTR {
+        ForwardRows<T> rows(op);
+        for_rows_in_two_passes(begin, end, rows.width, rows);
+    });
 }
-void rms_norm_backward_rows(const RmsNormBackward& op, int64_t begin, int64_t end, float* sums_C) {
-    with_storage(op.x_NC, [&](auto t) { backward_rows<decltype(t)>(op, begin, end, sums_C); });
+// dgain_C: what these rows add to it.
+void rms_norm_backward_rows(const RmsNormBackward& op, int64_t begin, int64_t end, float* dgain_C) {
+    with_storage(op.x_NC, [&]<class T>(T) HWY_ATTR {
+        BackwardRows<T> rows(op);
+        for_rows_in_two_passes(begin, end, rows.width, rows);
+        rows.dgain.copy_to(dgain_C);
+    });
 }
 
 }  // namespace polytrain::cpu::HWY_NAMESPACE
@@ -72,9 +97,8 @@ void backward(const RmsNormBackward& op, ThreadPool& pool) {
     const Partition rows = parts_of(op.x_NC);
     auto* sums = static_cast<float*>(op.scratch.data);  // [parts, C]
     pool.run(rows.parts(), [&](int64_t part, int) {
-        float* own = sums + part * width;
-        std::fill(own, own + width, 0.0f);
-        HWY_DYNAMIC_DISPATCH(rms_norm_backward_rows)(op, rows.begin(part), rows.end(part), own);
+        HWY_DYNAMIC_DISPATCH(rms_norm_backward_rows)
+        (op, rows.begin(part), rows.end(part), sums + part * width);
     });
     add_part_sums(pool, sums, rows.parts(), width, op.dgain_C.as<float>(), width);
 }

@@ -1,0 +1,142 @@
+// Pair: two vectors of f32 as one value, for loops over rows. Sums over a row have two chains, and
+// bf16 costs little: 32-bit lanes hold two of them, the even one is a shift away, the odd one a
+// mask. So of a row of bf16 the first vector has the even elements and the second the odd ones;
+// vectors of f32 that go with such rows are put in that order once (PairedColumns).
+// Included once per instruction set, as lanes-inl.hpp.
+
+#if defined(POLYTRAIN_KERNELS_CPU_PAIRS_INL_HPP) == defined(HWY_TARGET_TOGGLE)
+#ifdef POLYTRAIN_KERNELS_CPU_PAIRS_INL_HPP
+#undef POLYTRAIN_KERNELS_CPU_PAIRS_INL_HPP
+#else
+#define POLYTRAIN_KERNELS_CPU_PAIRS_INL_HPP
+#endif
+
+#include "kernels/cpu/lanes-inl.hpp"
+
+HWY_BEFORE_NAMESPACE();
+namespace polytrain::cpu::HWY_NAMESPACE {
+
+struct Pair {
+    Lanes a, b;
+
+    Pair() = default;
+    HWY_INLINE Pair(Lanes first, Lanes second) : a(first), b(second) {}
+    HWY_INLINE explicit Pair(float value) : a(value), b(a) {}
+    HWY_INLINE explicit Pair(double value) : a(value), b(a) {}
+};
+
+HWY_INLINE Pair operator+(Pair x, Pair y) {
+    return {x.a + y.a, x.b + y.b};
+}
+HWY_INLINE Pair operator-(Pair x, Pair y) {
+    return {x.a - y.a, x.b - y.b};
+}
+HWY_INLINE Pair operator*(Pair x, Pair y) {
+    return {x.a * y.a, x.b * y.b};
+}
+HWY_INLINE Pair operator/(Pair x, Pair y) {
+    return {x.a / y.a, x.b / y.b};
+}
+HWY_INLINE Pair multiply_add(Pair x, Pair y, Pair z) {
+    return {multiply_add(x.a, y.a, z.a), multiply_add(x.b, y.b, z.b)};
+}
+HWY_INLINE Pair max_of(Pair x, Pair y) {
+    return {max_of(x.a, y.a), max_of(x.b, y.b)};
+}
+HWY_INLINE Pair if_positive(Pair x, Pair y, Pair z) {
+    return {if_positive(x.a, y.a, z.a), if_positive(x.b, y.b, z.b)};
+}
+HWY_INLINE Pair exp_of(Pair x) {
+    return {exp_of(x.a), exp_of(x.b)};
+}
+HWY_INLINE Pair erfc_of(Pair x) {
+    return {erfc_of(x.a), erfc_of(x.b)};
+}
+HWY_INLINE float sum_of(Pair x) {
+    return sum_of(x.a + x.b);
+}
+
+HWY_INLINE int64_t pair_count() {
+    return 2 * lane_count();
+}
+HWY_INLINE Pair load_pair(const float* from) {
+    return {load(from), load(from + lane_count())};
+}
+HWY_INLINE Pair load_pair(const Bf16* from) {
+    const BitsTag tag;
+    const auto both = hn::LoadU(tag, reinterpret_cast<const uint32_t*>(from));
+    return {Lanes(hn::BitCast(LaneTag(), hn::ShiftLeft<16>(both))),
+            Lanes(hn::BitCast(LaneTag(), hn::And(both, hn::Set(tag, 0xffff0000u))))};
+}
+
+// As bf16 in the upper half of each lane, rounded as Bf16(float); the lower half is anything.
+HWY_INLINE hn::Vec<BitsTag> rounded_upper(Lanes x) {
+    const BitsTag tag;
+    const auto bits = hn::BitCast(tag, x.v);
+    const auto odd = hn::And(hn::ShiftRight<16>(bits), hn::Set(tag, 1u));
+    const auto rounded = hn::Add(hn::Add(bits, hn::Set(tag, 0x7fffu)), odd);
+    const auto is_nan = hn::RebindMask(tag, hn::IsNaN(x.v));
+    return hn::IfThenElse(is_nan, hn::Or(bits, hn::Set(tag, 0x400000u)), rounded);
+}
+HWY_INLINE hn::Vec<BitsTag> packed(Pair x) {
+    const BitsTag tag;
+    return hn::OrAnd(hn::ShiftRight<16>(rounded_upper(x.a)), rounded_upper(x.b),
+                     hn::Set(tag, 0xffff0000u));
+}
+HWY_INLINE void store_pair(Pair x, float* to) {
+    store(x.a, to);
+    store(x.b, to + lane_count());
+}
+HWY_INLINE void store_pair(Pair x, Bf16* to) {
+    hn::StoreU(packed(x), BitsTag(), reinterpret_cast<uint32_t*>(to));
+}
+// Past the caches; `to` is a multiple of the vector's size.
+HWY_INLINE void stream_pair(Pair x, float* to) {
+    hn::Stream(x.a.v, LaneTag(), to);
+    hn::Stream(x.b.v, LaneTag(), to + lane_count());
+}
+HWY_INLINE void stream_pair(Pair x, Bf16* to) {
+    hn::Stream(packed(x), BitsTag(), reinterpret_cast<uint32_t*>(to));
+}
+
+// A row as whole pairs and one partial one: f(WholePair{}, i) or f(PartPair{count}, i), as
+// for_lanes has it.
+struct WholePair {
+    static constexpr bool kIsWhole = true;
+    template <class T>
+    static HWY_INLINE Pair read(const T* from) {
+        return load_pair(from);
+    }
+    template <class T>
+    static HWY_INLINE void write(Pair x, T* to) {
+        store_pair(x, to);
+    }
+};
+struct PartPair {
+    static constexpr bool kIsWhole = false;
+    int64_t count;
+    template <class T>
+    HWY_INLINE Pair read(const T* from) const {
+        T buffer[2 * HWY_MAX_BYTES / sizeof(float)] = {};
+        std::memcpy(buffer, from, static_cast<size_t>(count) * sizeof(T));
+        return load_pair(buffer);
+    }
+    template <class T>
+    HWY_INLINE void write(Pair x, T* to) const {
+        T buffer[2 * HWY_MAX_BYTES / sizeof(float)];
+        store_pair(x, buffer);
+        std::memcpy(to, buffer, static_cast<size_t>(count) * sizeof(T));
+    }
+};
+template <class... F>
+HWY_INLINE void for_pairs(int64_t elements, F&&... f) {
+    const int64_t step = pair_count();
+    int64_t i = 0;
+    for (; i + step <= elements; i += step) (f(WholePair{}, i), ...);
+    if (i < elements) (f(PartPair{elements - i}, i), ...);
+}
+
+}  // namespace polytrain::cpu::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#endif
