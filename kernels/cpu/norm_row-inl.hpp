@@ -56,42 +56,60 @@ class PairedColumns {
     std::vector<float> values_;
 };
 
+// What is normed: x, or sum = x + residual, rounded to T.
+template <class T, bool kAdds>
+struct NormInput {
+    const T *x, *residual = nullptr;
+
+    template <class Access>
+    HWY_INLINE Pair read(Access access, int64_t c) const {
+        Pair value = access.read(x + c);
+        if constexpr (kAdds) value = rounded_to<T>(value + access.read(residual + c));
+        return value;
+    }
+};
+
 // y = x rstd gain, where rstd = 1 / sqrt(mean(x^2) + eps). y may be x.
-template <class T>
+template <class T, bool kAdds = false>
 struct NormForward {
     struct First {
-        const T* x;
+        NormInput<T, kAdds> in;
         const RowStream<T>* out;
         Pair squares = Pair(0.0f);
 
         template <class Access>
         HWY_INLINE void operator()(Access access, int64_t c) {
-            const Pair value = access.read(x + c);
+            const Pair value = in.read(access, c);
             squares = multiply_add(value, value, squares);
-            out->expect_behind(x + c);
+            out->expect_behind(in.x + c);
+            if constexpr (kAdds) out->expect_behind(in.residual + c);
         }
         HWY_INLINE float rstd(int64_t width, double eps) const {
-            return static_cast<float>(
-                1 /
-                std::sqrt(static_cast<double>(sum_of(squares)) / static_cast<double>(width) + eps));
+            const double mean = static_cast<double>(sum_of(squares)) / static_cast<double>(width);
+            return static_cast<float>(1 / std::sqrt(mean + eps));
         }
     };
     struct Second {
-        const T* x;
+        NormInput<T, kAdds> in;
         const float* gain;  // PairedColumns
         float rstd;
         T* y;
         const RowStream<T>* out;
+        T* sum = nullptr;
+        const RowStream<T>* sum_out = nullptr;
 
         template <class Access>
         HWY_INLINE void operator()(Access access, int64_t c) const {
-            out->write(access, access.read(x + c) * Pair(rstd) * load_pair(gain + c), y + c);
+            const Pair value = in.read(access, c);
+            if constexpr (kAdds) sum_out->write(access, value, sum + c);
+            out->write(access, value * Pair(rstd) * load_pair(gain + c), y + c);
         }
     };
 };
 
-// dx = rstd (dy gain - x rstd^2 mean(dy gain x)); dgain += dy x rstd. dx may be dy.
-template <class T>
+// dx = rstd (dy gain - x rstd^2 mean(dy gain x)) + dskip; dgain += dy x rstd. dx may be dy or
+// dskip.
+template <class T, bool kAdds = false>
 struct NormBackward {
     struct First {
         const T *x, *dy;
@@ -119,11 +137,17 @@ struct NormBackward {
         float rstd, through_norm;
         T* dx;
         const RowStream<T>* out;
+        const T* dskip = nullptr;
 
         template <class Access>
         HWY_INLINE void operator()(Access access, int64_t c) const {
             const Pair h = access.read(dy + c) * load_pair(gain + c);
-            out->write(access, Pair(rstd) * (h - access.read(x + c) * Pair(through_norm)), dx + c);
+            Pair d = Pair(rstd) * (h - access.read(x + c) * Pair(through_norm));
+            if constexpr (kAdds) {
+                d = access.read(dskip + c) + d;
+                out->expect_behind(dskip + c);
+            }
+            out->write(access, d, dx + c);
         }
     };
 };

@@ -83,6 +83,15 @@ HWY_INLINE hn::Vec<BitsTag> packed(Pair x) {
     return hn::OrAnd(hn::ShiftRight<16>(rounded_upper(x.a)), rounded_upper(x.b),
                      hn::Set(tag, 0xffff0000u));
 }
+// As it is read again when it has been stored as a T.
+template <class T>
+HWY_INLINE Pair rounded_to(Pair x) {
+    if constexpr (sizeof(T) == sizeof(float)) return x;
+    const BitsTag tag;
+    const auto upper = hn::Set(tag, 0xffff0000u);
+    return {Lanes(hn::BitCast(LaneTag(), hn::And(rounded_upper(x.a), upper))),
+            Lanes(hn::BitCast(LaneTag(), hn::And(rounded_upper(x.b), upper)))};
+}
 HWY_INLINE void store_pair(Pair x, float* to) {
     store(x.a, to);
     store(x.b, to + lane_count());

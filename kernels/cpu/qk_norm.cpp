@@ -26,12 +26,12 @@ void forward_rows(const QkNormForward& op, int64_t begin, int64_t end) {
         const T* x = op.x_NP.as<T>() + n * packed;
         T* y = op.y_NP.as<T>() + n * packed;
         for_each_segment(op, [&](int64_t s, int64_t first, int64_t width, bool is_query) HWY_ATTR {
-            typename NormForward<T>::First sums{x + first, &out};
+            typename NormForward<T>::First sums{{x + first}, &out};
             for_pairs(width, [&](auto access, int64_t c) HWY_ATTR { sums(access, c); });
             const float rstd = sums.rstd(width, op.eps);
             op.rstd_NS.as<float>()[n * segments + s] = rstd;
             const typename NormForward<T>::Second results{
-                sums.x, (is_query ? gain_q : gain_k).data(), rstd, y + first, &out};
+                sums.in, (is_query ? gain_q : gain_k).data(), rstd, y + first, &out};
             for_pairs(width, [&](auto access, int64_t c) HWY_ATTR { results(access, c); });
         });
         std::copy(x + values, x + packed, y + values);

@@ -15,64 +15,88 @@ HWY_BEFORE_NAMESPACE();
 namespace polytrain::cpu::HWY_NAMESPACE {
 namespace {
 
+// One row of a tensor.
 template <class T>
-struct ForwardRows : NormForward<T> {
+HWY_INLINE T* row_of(const Tensor& tensor, int64_t n, int64_t width) {
+    return tensor.as<T>() + n * width;
+}
+
+template <class T, bool kAdds>
+struct ForwardRows {
+    using First = typename NormForward<T, kAdds>::First;
+    using Second = typename NormForward<T, kAdds>::Second;
+
     const RmsNormForward& op;
     int64_t width = op.x_NC.dim(1);
     PairedColumns<T> gain{op.gain_C.as<float>(), width};
-    RowStream<T> out{op.y_NC, width};
+    RowStream<T> out{op.y_NC, width}, sum_out{op.sum_NC, width};
 
-    explicit ForwardRows(const RmsNormForward& described) : op(described) {}
-    HWY_INLINE auto first(int64_t n) const {
-        return typename NormForward<T>::First{op.x_NC.as<T>() + n * width, &out};
+    HWY_INLINE First first(int64_t n) const {
+        NormInput<T, kAdds> in{row_of<T>(op.x_NC, n, width)};
+        if constexpr (kAdds) in.residual = row_of<T>(op.residual_NC, n, width);
+        return {in, &out};
     }
-    HWY_INLINE auto second(int64_t n, const typename NormForward<T>::First& first) const {
+    HWY_INLINE Second second(int64_t n, const First& first) const {
         const float rstd = first.rstd(width, op.eps);
         op.rstd_N.as<float>()[n] = rstd;
-        return typename NormForward<T>::Second{first.x, gain.data(), rstd,
-                                               op.y_NC.as<T>() + n * width, &out};
+        Second second{first.in, gain.data(), rstd, row_of<T>(op.y_NC, n, width), &out};
+        second.sum_out = &sum_out;
+        if constexpr (kAdds) second.sum = row_of<T>(op.sum_NC, n, width);
+        return second;
     }
 };
 
-template <class T>
-struct BackwardRows : NormBackward<T> {
+template <class T, bool kAdds>
+struct BackwardRows {
+    using First = typename NormBackward<T, kAdds>::First;
+    using Second = typename NormBackward<T, kAdds>::Second;
+
     const RmsNormBackward& op;
     int64_t width = op.x_NC.dim(1);
     PairedColumns<T> gain{op.gain_C.as<float>(), width}, dgain{width};
     RowStream<T> out{op.dx_NC, width};
 
-    explicit BackwardRows(const RmsNormBackward& described) : op(described) {}
-    HWY_INLINE auto first(int64_t n) {
-        return typename NormBackward<T>::First{op.x_NC.as<T>() + n * width,
-                                               op.dy_NC.as<T>() + n * width,
-                                               gain.data(),
-                                               op.rstd_N.as<float>()[n],
-                                               dgain.data(),
-                                               &out};
+    HWY_INLINE First first(int64_t n) {
+        return {row_of<T>(op.x_NC, n, width),
+                row_of<T>(op.dy_NC, n, width),
+                gain.data(),
+                op.rstd_N.as<float>()[n],
+                dgain.data(),
+                &out};
     }
-    HWY_INLINE auto second(int64_t n, const typename NormBackward<T>::First& first) const {
-        return typename NormBackward<T>::Second{first.x,
-                                                first.dy,
-                                                gain.data(),
-                                                first.rstd,
-                                                first.through_norm(width),
-                                                op.dx_NC.as<T>() + n * width,
-                                                &out};
+    HWY_INLINE Second second(int64_t n, const First& first) const {
+        Second second{first.x,
+                      first.dy,
+                      gain.data(),
+                      first.rstd,
+                      first.through_norm(width),
+                      row_of<T>(op.dx_NC, n, width),
+                      &out};
+        if constexpr (kAdds) second.dskip = row_of<T>(op.dskip_NC, n, width);
+        return second;
     }
 };
+
+// Storage type and whether the op adds to template arguments: f.template operator()<T, kAdds>().
+template <class Op, class F>
+void with_kind(const Op& op, const F& f) {
+    with_storage(op.x_NC, [&]<class T>(T) {
+        op.adds() ? f.template operator()<T, true>() : f.template operator()<T, false>();
+    });
+}
 
 }  // namespace
 
 void rms_norm_forward_rows(const RmsNormForward& op, int64_t begin, int64_t end) {
-    with_storage(op.x_NC, [&]<class T>(T) HWY_ATTR {
-        ForwardRows<T> rows(op);
+    with_kind(op, [&]<class T, bool kAdds>() HWY_ATTR {
+        ForwardRows<T, kAdds> rows{op};
         for_rows_in_two_passes(begin, end, rows.width, rows);
     });
 }
 // dgain_C: what these rows add to it.
 void rms_norm_backward_rows(const RmsNormBackward& op, int64_t begin, int64_t end, float* dgain_C) {
-    with_storage(op.x_NC, [&]<class T>(T) HWY_ATTR {
-        BackwardRows<T> rows(op);
+    with_kind(op, [&]<class T, bool kAdds>() HWY_ATTR {
+        BackwardRows<T, kAdds> rows{op};
         for_rows_in_two_passes(begin, end, rows.width, rows);
         rows.dgain.copy_to(dgain_C);
     });

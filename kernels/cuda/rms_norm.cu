@@ -30,10 +30,11 @@ Layout layout_for(int64_t width, int column_arrays, int rows, size_t element, si
     return layout;
 }
 
-template <class T>
+// With residual_NC, x + residual is normed and left in sum_NC.
+template <class T, bool kAdds>
 __global__ void __launch_bounds__(512)
-    rms_norm_forward(const T* x_NC, const float* gain_C, T* y_NC, float* rstd_N, NormRows in,
-                     float eps, Layout layout) {
+    rms_norm_forward(const T* x_NC, const T* residual_NC, const float* gain_C, T* sum_NC, T* y_NC,
+                     float* rstd_N, NormRows in, float eps, Layout layout) {
     const int64_t rows = in.rows, width = in.width;
     DYNAMIC_SHARED(float, gain);
     T* const kept = reinterpret_cast<T*>(gain + (layout.keeps_columns ? layout.columns : 0));
@@ -48,6 +49,14 @@ __global__ void __launch_bounds__(512)
         for (int64_t c = threadIdx.x * kPack<T>; c < width; c += step) {
             float v[kPack<T>];
             load_pack(x + c, width - c, v);
+            if constexpr (kAdds) {
+                float other[kPack<T>];
+                load_pack(residual_NC + n * in.stride + c, width - c, other);
+#pragma unroll
+                for (int i = 0; i < kPack<T>; ++i) v[i] += other[i];
+                unpack(pack(v), v);  // as it is stored
+                store_pack(sum_NC + n * in.stride + c, width - c, v);
+            }
             if (layout.keeps_rows) store_16(kept + c, pack(v));
 #pragma unroll
             for (int i = 0; i < kPack<T>; ++i) squares[0] += v[i] * v[i];
@@ -60,7 +69,7 @@ __global__ void __launch_bounds__(512)
             if (layout.keeps_rows)
                 unpack(load_16(kept + c), v);
             else
-                load_pack(x + c, width - c, v);
+                load_pack((kAdds ? sum_NC + n * in.stride : x) + c, width - c, v);
 #pragma unroll
             for (int i = 0; i < kPack<T>; ++i)
                 if (c + i < width)
@@ -71,11 +80,11 @@ __global__ void __launch_bounds__(512)
     }
 }
 
-// parts_BC: what each block's rows add to dgain.
-template <class T>
+// parts_BC: what each block's rows add to dgain. dskip_NC is added to dx_NC.
+template <class T, bool kAdds>
 __global__ void __launch_bounds__(512)
     rms_norm_backward(const T* x_NC, const float* gain_C, const float* rstd_N, const T* dy_NC,
-                      T* dx_NC, float* parts_BC, NormRows in, Layout layout) {
+                      const T* dskip_NC, T* dx_NC, float* parts_BC, NormRows in, Layout layout) {
     const int64_t rows = in.rows, width = in.width;
     DYNAMIC_SHARED(float, gain);
     const int64_t columns = layout.keeps_columns ? layout.columns : 0;
@@ -127,6 +136,11 @@ __global__ void __launch_bounds__(512)
                     const float g = layout.keeps_columns ? gain[c + i] : gain_C[c + i];
                     vdy[i] = rstd * (vdy[i] * g - vx[i] * rstd * mean);
                 }
+            if constexpr (kAdds) {
+                load_pack(dskip_NC + n * in.stride + c, width - c, vx);
+#pragma unroll
+                for (int i = 0; i < kPack<T>; ++i) vdy[i] += vx[i];
+            }
             store_pack(dx_NC + n * in.stride + c, width - c, vdy);
         }
         __syncthreads();
@@ -141,30 +155,34 @@ __global__ void __launch_bounds__(512)
 
 template <class T>
 void run_rms_norm_forward(const DeviceInfo& device, const Stream& stream, const NormRows& in,
-                          const T* x, const float* gain, T* y, float* rstd, double eps) {
+                          const T* x, const float* gain, T* y, float* rstd, double eps,
+                          const T* residual, T* sum) {
     const Layout layout = layout_for(in.width, 1, 1, sizeof(T), device.most_shared);
     const Launch shape{std::min<int64_t>(in.rows, 8 * device.multiprocessors),
                        row_threads((in.width + kPack<T> - 1) / kPack<T>), layout.bytes};
-    launch("rms_norm.forward", rms_norm_forward<T>, shape, stream, x, gain, y, rstd, in,
+    const auto kernel =
+        residual != nullptr ? rms_norm_forward<T, true> : rms_norm_forward<T, false>;
+    launch("rms_norm.forward", kernel, shape, stream, x, residual, gain, sum, y, rstd, in,
            static_cast<float>(eps), layout);
 }
 template <class T>
 void run_rms_norm_backward(const DeviceInfo& device, const Stream& stream, const NormRows& in,
                            const T* x, const float* gain, const float* rstd, const T* dy, T* dx,
-                           float* dgain, float* scratch) {
+                           float* dgain, float* scratch, const T* dskip) {
     const Layout layout = layout_for(in.width, 2, 2, sizeof(T), device.most_shared);
     const Launch shape{row_blocks(in.rows), row_threads((in.width + kPack<T> - 1) / kPack<T>),
                        layout.bytes};
-    launch("rms_norm.backward", rms_norm_backward<T>, shape, stream, x, gain, rstd, dy, dx, scratch,
-           in, layout);
+    const auto kernel = dskip != nullptr ? rms_norm_backward<T, true> : rms_norm_backward<T, false>;
+    launch("rms_norm.backward", kernel, shape, stream, x, gain, rstd, dy, dskip, dx, scratch, in,
+           layout);
     add_parts(scratch, shape.blocks, in.width, dgain, stream);
 }
-#define INSTANTIATE(T)                                                                      \
-    template void run_rms_norm_forward(const DeviceInfo&, const Stream&, const NormRows&,   \
-                                       const T*, const float*, T*, float*, double);         \
-    template void run_rms_norm_backward(const DeviceInfo&, const Stream&, const NormRows&,  \
-                                        const T*, const float*, const float*, const T*, T*, \
-                                        float*, float*)
+#define INSTANTIATE(T)                                                                            \
+    template void run_rms_norm_forward(const DeviceInfo&, const Stream&, const NormRows&,         \
+                                       const T*, const float*, T*, float*, double, const T*, T*); \
+    template void run_rms_norm_backward(const DeviceInfo&, const Stream&, const NormRows&,        \
+                                        const T*, const float*, const float*, const T*, T*,       \
+                                        float*, float*, const T*)
 INSTANTIATE(float);
 INSTANTIATE(BFloat16);
 
@@ -175,7 +193,9 @@ void register_rms_norm(OpTable& table, const DeviceInfo& device) {
                 using T = decltype(t);
                 run_rms_norm_forward(device, stream, NormRows::of(op.x_NC), data_of<T>(op.x_NC),
                                      data_of<float>(op.gain_C), data_of<T>(op.y_NC),
-                                     data_of<float>(op.rstd_N), op.eps);
+                                     data_of<float>(op.rstd_N), op.eps,
+                                     op.adds() ? data_of<T>(op.residual_NC) : nullptr,
+                                     data_of<T>(op.sum_NC));
             });
         });
     add_cuda<RmsNormBackward>(
@@ -186,7 +206,8 @@ void register_rms_norm(OpTable& table, const DeviceInfo& device) {
                 run_rms_norm_backward(device, stream, NormRows::of(op.x_NC), data_of<T>(op.x_NC),
                                       data_of<float>(op.gain_C), data_of<float>(op.rstd_N),
                                       data_of<T>(op.dy_NC), data_of<T>(op.dx_NC),
-                                      data_of<float>(op.dgain_C), data_of<float>(op.scratch));
+                                      data_of<float>(op.dgain_C), data_of<float>(op.scratch),
+                                      op.adds() ? data_of<T>(op.dskip_NC) : nullptr);
             });
         },
         [](const RmsNormBackward& op) {

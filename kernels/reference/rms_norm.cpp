@@ -16,6 +16,12 @@ void forward(const RmsNormForward& op, T) {
     for (int64_t n = 0; n < rows; ++n) {
         const T* x = op.x_NC.as<T>() + n * width;
         T* y = op.y_NC.as<T>() + n * width;
+        if (op.adds()) {
+            const T* residual = op.residual_NC.as<T>() + n * width;
+            T* sum = op.sum_NC.as<T>() + n * width;
+            for (int64_t c = 0; c < width; ++c) store(sum[c], load(x[c]) + load(residual[c]));
+            x = sum;
+        }
         double squares = 0;
         for (int64_t c = 0; c < width; ++c) squares += load(x[c]) * load(x[c]);
         const double rstd = 1 / std::sqrt(squares / static_cast<double>(width) + op.eps);
@@ -40,7 +46,8 @@ void backward(const RmsNormBackward& op, T) {
         for (int64_t c = 0; c < width; ++c) {
             const double xhat = load(x[c]) * rstd, g = load(dy[c]);
             dgain[static_cast<size_t>(c)] += g * xhat;
-            store(dx[c], rstd * (g * load(gain[c]) - xhat * mean));
+            const double other = op.adds() ? load(op.dskip_NC.as<T>()[n * width + c]) : 0;
+            store(dx[c], other + rstd * (g * load(gain[c]) - xhat * mean));
         }
     }
     for (int64_t c = 0; c < width; ++c) {

@@ -44,8 +44,6 @@ void Block::plan(const Planner& planner) {
     mid_NC_ = saved(".mid_NC");
     feed_forward_in_NC_ = saved(".feed_forward_in_NC");
     branch_NC_ = planner.scratch(name_ + ".branch_NC", shape, planner.dtype);
-    if (planner.training)
-        dbranch_NC_ = planner.scratch(name_ + ".dbranch_NC", shape, planner.dtype);
     attention_norm_.plan(planner);
     attention_.plan(planner);
     feed_forward_norm_.plan(planner);
@@ -58,8 +56,7 @@ void Block::forward_attention(const Pass& pass, const Tensor& x_NC, const Tensor
     const Tensor branch = pass.in_use(branch_NC_);
     attention_norm_.forward(pass, x_NC, attention_in);
     attention_.forward(pass, attention_in, rotary_TD, branch);
-    pass.run(Add{x_NC, branch, mid});
-    feed_forward_norm_.forward(pass, mid, pass.in_use(feed_forward_in_NC_));
+    feed_forward_norm_.forward_sum(pass, x_NC, branch, mid, pass.in_use(feed_forward_in_NC_));
 }
 
 Tensor Block::forward(const Pass& pass, const Tensor& x_NC, const Tensor& rotary_TD) const {
@@ -80,18 +77,15 @@ void Block::backward(const Pass& pass, const Tensor& x_NC, const Tensor& rotary_
         forward_attention(pass, x_NC, rotary_TD);
         feed_forward_->rebuild(pass, pass[feed_forward_in_NC_]);
     }
-    const Tensor dnormed = pass[branch_NC_], dbranch = pass[dbranch_NC_];
-
+    const Tensor dnormed = pass[branch_NC_];
     {
         const ProfileRange range(pass.stream, "feed_forward");
         feed_forward_->backward(pass, d_NC, pass[feed_forward_in_NC_], dnormed);
-        feed_forward_norm_.backward(pass, dnormed, pass[mid_NC_], dbranch);
-        pass.run(Add{d_NC, dbranch, d_NC});
+        feed_forward_norm_.backward_add(pass, dnormed, pass[mid_NC_], d_NC);
     }
     const ProfileRange range(pass.stream, "attention");
     attention_.backward(pass, d_NC, pass[attention_in_NC_], rotary_TD, dnormed);
-    attention_norm_.backward(pass, dnormed, x_NC, dbranch);
-    pass.run(Add{d_NC, dbranch, d_NC});
+    attention_norm_.backward_add(pass, dnormed, x_NC, d_NC);
 }
 
 }  // namespace polytrain

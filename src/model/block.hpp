@@ -41,7 +41,7 @@ class Block {
     RmsNorm feed_forward_norm_;
     std::unique_ptr<FeedForwardPart> feed_forward_;
     TensorId attention_in_NC_, mid_NC_, feed_forward_in_NC_, out_NC_;
-    TensorId branch_NC_, dbranch_NC_;  // scratch
+    TensorId branch_NC_;  // scratch
 };
 
 }  // namespace polytrain

@@ -25,10 +25,22 @@ void RmsNorm::forward(const Pass& pass, const Tensor& x_NC, const Tensor& y_NC) 
     pass.run(RmsNormForward{x_NC, pass[gain_.value], y_NC, pass.in_use(rstd_N_), eps_});
 }
 
+void RmsNorm::forward_sum(const Pass& pass, const Tensor& x_NC, const Tensor& residual_NC,
+                          const Tensor& sum_NC, const Tensor& y_NC) const {
+    pass.run(RmsNormForward{x_NC, pass[gain_.value], y_NC, pass.in_use(rstd_N_), eps_, residual_NC,
+                            sum_NC});
+}
+
 void RmsNorm::backward(const Pass& pass, const Tensor& dy_NC, const Tensor& x_NC,
                        const Tensor& dx_NC) const {
     pass.run(RmsNormBackward{x_NC, pass[gain_.value], pass[rstd_N_], dy_NC, dx_NC,
                              pass[gain_.gradient], pass[scratch_]});
+}
+
+void RmsNorm::backward_add(const Pass& pass, const Tensor& dy_NC, const Tensor& x_NC,
+                           const Tensor& d_NC) const {
+    pass.run(RmsNormBackward{x_NC, pass[gain_.value], pass[rstd_N_], dy_NC, d_NC,
+                             pass[gain_.gradient], pass[scratch_], d_NC});
 }
 
 }  // namespace polytrain

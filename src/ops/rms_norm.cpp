@@ -8,6 +8,10 @@ void RmsNormForward::check() const {
     check_tensor(kName, "gain_C", gain_C, {x_NC.dim(1)}, acc);
     check_tensor(kName, "y_NC", y_NC, x_NC.shape, x_NC.dtype);
     check_tensor(kName, "rstd_N", rstd_N, {x_NC.dim(0)}, acc);
+    PT_CHECK(adds() == (sum_NC.elements() > 0), "{}: of residual and sum there is one", kName);
+    if (!adds()) return;
+    check_tensor(kName, "residual_NC", residual_NC, x_NC.shape, x_NC.dtype);
+    check_tensor(kName, "sum_NC", sum_NC, x_NC.shape, x_NC.dtype);
 }
 
 void RmsNormBackward::check() const {
@@ -18,6 +22,7 @@ void RmsNormBackward::check() const {
     check_tensor(kName, "dy_NC", dy_NC, x_NC.shape, x_NC.dtype);
     check_tensor(kName, "dx_NC", dx_NC, x_NC.shape, x_NC.dtype);
     check_tensor(kName, "dgain_C", dgain_C, {x_NC.dim(1)}, acc);
+    if (adds()) check_tensor(kName, "dskip_NC", dskip_NC, x_NC.shape, x_NC.dtype);
 }
 
 }  // namespace polytrain

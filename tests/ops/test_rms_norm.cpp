@@ -24,6 +24,19 @@ RmsNormBackward backward_op(int64_t n, int64_t c, DType storage) {
             {}};
 }
 
+// The same with a residual, of which the sum is normed.
+RmsNormForward adding_forward_op(int64_t n, int64_t c, DType storage) {
+    RmsNormForward op = forward_op(n, c, storage);
+    op.residual_NC = op.sum_NC = described({n, c}, storage);
+    return op;
+}
+// The same with a gradient that dx is added to.
+RmsNormBackward adding_backward_op(int64_t n, int64_t c, DType storage) {
+    RmsNormBackward op = backward_op(n, c, storage);
+    op.dskip_NC = described({n, c}, storage);
+    return op;
+}
+
 // What backward is given: forward's inputs and row statistics, a gradient, a sum so far.
 Values backward_inputs(int64_t n, int64_t c, Random& random) {
     Values inputs{{"x_NC", random.apart_from_zero(n * c, 0.5, 2)},
@@ -46,6 +59,81 @@ TEST_CASE("rms_norm: every implementation against reference, odd sizes") {
         }
 }
 
+TEST_CASE("rms_norm: of a sum, and added to a gradient, odd sizes") {
+    Random random("rms_norm adding");
+    for (int64_t n : {0, 1, 3, 300})
+        for (int64_t c : {1, 7, 8, 9, 15, 16, 17, 31, 33, 64, 130}) {
+            Values inputs = backward_inputs(n, c, random);
+            inputs["residual_NC"] = random.vector(n * c);
+            inputs["dskip_NC"] = random.vector(n * c);
+            check_op<RmsNormForward>([&](DType t) { return adding_forward_op(n, c, t); }, inputs);
+            check_op<RmsNormBackward>([&](DType t) { return adding_backward_op(n, c, t); }, inputs);
+        }
+}
+
+// The sum's bits are those of Add. Where it replaces x, and where dx replaces dskip or dy, all is
+// as with tensors of their own.
+TEST_CASE("rms_norm: sums and gradients in place") {
+    Random random("rms_norm in place");
+    const int64_t n = 5, c = 67;
+    Values inputs = backward_inputs(n, c, random);
+    inputs["residual_NC"] = random.vector(n * c);
+    inputs["dskip_NC"] = random.vector(n * c);
+    for (const DType storage : {DType::kF32, DType::kBf16})
+        for_implementations<RmsNormForward, RmsNormBackward>([&](const Machine& machine) {
+            const auto memory = [&](const char* name, Tensor& tensor) {
+                Buffer buffer(*machine.backend, tensor.bytes());
+                tensor.data = buffer.data();
+                std::vector<std::byte> bytes(tensor.bytes());
+                Tensor host = tensor;
+                host.data = bytes.data();
+                if (const auto values = inputs.find(name); values != inputs.end())
+                    for (int64_t i = 0; i < tensor.elements(); ++i)
+                        write_element(host, i, values->second[static_cast<size_t>(i)]);
+                machine.stream.upload(tensor, bytes.data(), bytes.size());
+                return buffer;
+            };
+            // Runs with tensors of their own, then with `to` in the place of `from`.
+            const auto check = [&]<class Op>(Op op, Tensor Op::*from, Tensor Op::*to,
+                                             const std::vector<Tensor Op::*>& results) {
+                std::vector<std::byte> first;
+                for (const bool in_place : {false, true}) {
+                    std::vector<Buffer> buffers;
+                    Op ready = op;
+                    Op::tensors([&](std::string_view name, Tensor Op::*member, Role role) {
+                        Tensor& tensor = ready.*member;
+                        if (role == Role::kScratch)
+                            tensor = described(
+                                {static_cast<int64_t>(machine.ops.scratch_bytes(op))}, DType::kU8);
+                        buffers.push_back(memory(std::string(name).c_str(), tensor));
+                    });
+                    if (in_place) ready.*to = ready.*from;
+                    machine.ops.run(ready, machine.stream);
+                    std::vector<std::byte> all;
+                    for (Tensor Op::*member : results) {
+                        const Tensor& tensor = ready.*member;
+                        const size_t begin = all.size();
+                        all.resize(begin + tensor.bytes());
+                        machine.stream.download(all.data() + begin, tensor, tensor.bytes());
+                    }
+                    machine.stream.synchronize();
+                    if (!in_place)
+                        first = all;
+                    else
+                        CHECK(all == first);
+                }
+            };
+            using Forward = RmsNormForward;
+            using Backward = RmsNormBackward;
+            const Forward forward = adding_forward_op(n, c, storage);
+            for (Tensor Forward::*from : {&Forward::x_NC, &Forward::residual_NC})
+                check(forward, from, &Forward::sum_NC,
+                      {&Forward::sum_NC, &Forward::y_NC, &Forward::rstd_N});
+            check(adding_backward_op(n, c, storage), &Backward::dskip_NC, &Backward::dx_NC,
+                  {&Backward::dx_NC, &Backward::dgain_C});
+        });
+}
+
 TEST_CASE("rms_norm: reference against central differences") {
     Random random("rms_norm gradient");
     Values inputs = backward_inputs(3, 5, random);
@@ -54,4 +142,19 @@ TEST_CASE("rms_norm: reference against central differences") {
     const auto op = forward_op(3, 5, DType::kF64);
     check_gradient(op, inputs, "x_NC", {{"y_NC", inputs["dy_NC"]}}, gradients.at("dx_NC"));
     check_gradient(op, inputs, "gain_C", {{"y_NC", inputs["dy_NC"]}}, gradients.at("dgain_C"));
+
+    // With a residual: both summands have the gradient of the sum.
+    inputs["residual_NC"] = Random("rms_norm residual").vector(15);
+    const auto adding = adding_forward_op(3, 5, DType::kF64);
+    const Values results = run_op(Machine(1), adding, inputs);
+    Values of_sum = inputs;
+    of_sum["x_NC"] = results.at("sum_NC");
+    of_sum["rstd_N"] = results.at("rstd_N");
+    of_sum["dskip_NC"] = Random("rms_norm skip").vector(15);
+    const Values added = run_op(Machine(1), adding_backward_op(3, 5, DType::kF64), of_sum);
+    const std::map<std::string, std::vector<double>> weights{{"y_NC", inputs["dy_NC"]},
+                                                             {"sum_NC", of_sum["dskip_NC"]}};
+    check_gradient(adding, inputs, "x_NC", weights, added.at("dx_NC"));
+    check_gradient(adding, inputs, "residual_NC", weights, added.at("dx_NC"));
+    check_gradient(adding, inputs, "gain_C", weights, added.at("dgain_C"));
 }

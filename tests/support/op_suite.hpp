@@ -199,7 +199,7 @@ Values run_op(const Machine& machine, Op op, const Values& inputs) {
         if (role == Role::kScratch) return;
         std::vector<double>& values = results[std::string(name)];
         for (int64_t i = 0; i < tensor.elements(); ++i) values.push_back(read_element(tensor, i));
-        if (role == Role::kInput) {
+        if (role == Role::kInput && tensor.elements() > 0) {
             const std::vector<double>& before = inputs.find(name)->second;
             Guarded one(8, 0);
             Tensor copy = tensor;
