@@ -45,9 +45,7 @@ __global__ void __launch_bounds__(512)
             for (int i = 0; i < kPack<T> && c + i < width; ++i) gain[c + i] = gain_C[c + i];
     for (int64_t n = blockIdx.x; n < rows; n += gridDim.x) {
         const T* x = x_NC + n * in.stride;
-        float squares[1] = {0.0f};
-        for (int64_t c = threadIdx.x * kPack<T>; c < width; c += step) {
-            float v[kPack<T>];
+        const auto load_input = [&](int64_t c, float(&v)[kPack<T>]) {
             load_pack(x + c, width - c, v);
             if constexpr (kAdds) {
                 float other[kPack<T>];
@@ -55,8 +53,12 @@ __global__ void __launch_bounds__(512)
 #pragma unroll
                 for (int i = 0; i < kPack<T>; ++i) v[i] += other[i];
                 unpack(pack(v), v);  // as it is stored
-                store_pack(sum_NC + n * in.stride + c, width - c, v);
             }
+        };
+        float squares[1] = {0.0f};
+        for (int64_t c = threadIdx.x * kPack<T>; c < width; c += step) {
+            float v[kPack<T>];
+            load_input(c, v);
             if (layout.keeps_rows) store_16(kept + c, pack(v));
 #pragma unroll
             for (int i = 0; i < kPack<T>; ++i) squares[0] += v[i] * v[i];
@@ -69,7 +71,8 @@ __global__ void __launch_bounds__(512)
             if (layout.keeps_rows)
                 unpack(load_16(kept + c), v);
             else
-                load_pack((kAdds ? sum_NC + n * in.stride : x) + c, width - c, v);
+                load_input(c, v);
+            if constexpr (kAdds) store_pack(sum_NC + n * in.stride + c, width - c, v);
 #pragma unroll
             for (int i = 0; i < kPack<T>; ++i)
                 if (c + i < width)

@@ -76,7 +76,9 @@ TEST_CASE("traffic: rms_norm") {
         const Tensor x = described({rows, width}, t), gain = described({width}, DType::kF32),
                      rstd = described({rows}, DType::kF32);
         CHECK(excess(device, RmsNormForward{x, gain, x, rstd}) <= kMost);
+        CHECK(excess(device, RmsNormForward{x, gain, x, rstd, 1e-5, x, x}) <= kMost);
         CHECK(excess(device, RmsNormBackward{x, gain, rstd, x, x, gain, {}}) <= kMost);
+        CHECK(excess(device, RmsNormBackward{x, gain, rstd, x, x, gain, {}, x}) <= kMost);
     }
 }
 

@@ -73,6 +73,10 @@ void bench_memory_bound(Bench& bench, const Sizes& s) {
     time_op(bench, "rms_norm" + shape + " forward", RmsNormForward{x, gain, x, rstd});
     time_op(bench, "rms_norm" + shape + " backward",
             RmsNormBackward{x, gain, rstd, x, x, gain, {}});
+    time_op(bench, "rms_norm of a sum" + shape + " forward",
+            RmsNormForward{x, gain, x, rstd, 1e-5, x, x});
+    time_op(bench, "rms_norm added" + shape + " backward",
+            RmsNormBackward{x, gain, rstd, x, x, gain, {}, x});
     time_op(bench, "add" + shape, Add{x, x, x});
     time_activation(bench, s, "polynorm", false, s.hidden);
     time_activation(bench, s, "polyrelu", false, s.hidden);

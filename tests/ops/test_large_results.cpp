@@ -72,10 +72,19 @@ TEST_CASE("large results: rows have the bits of a small one's", "[cpu]") {
         using Norm = RmsNormForward;
         check_rows<Norm>(machine, memory, {x, gain, y, rstd}, &Norm::y_NC,
                          {&Norm::x_NC, &Norm::y_NC, &Norm::rstd_N});
+        const Tensor sum = memory.make({kRows, width}, storage);
+        check_rows<Norm>(
+            machine, memory, {x, gain, y, rstd, 1e-5, dx, sum}, &Norm::sum_NC,
+            {&Norm::x_NC, &Norm::y_NC, &Norm::rstd_N, &Norm::residual_NC, &Norm::sum_NC});
         using NormBack = RmsNormBackward;
-        check_rows<NormBack>(
-            machine, memory, {x, gain, rstd, y, dx, dgain, {}}, &NormBack::dx_NC,
-            {&NormBack::x_NC, &NormBack::rstd_N, &NormBack::dy_NC, &NormBack::dx_NC});
+        const std::vector<Tensor NormBack::*> by_row{&NormBack::x_NC, &NormBack::rstd_N,
+                                                     &NormBack::dy_NC, &NormBack::dx_NC};
+        check_rows<NormBack>(machine, memory, {x, gain, rstd, y, dx, dgain, {}}, &NormBack::dx_NC,
+                             by_row);
+        auto with_skip = by_row;
+        with_skip.push_back(&NormBack::dskip_NC);
+        check_rows<NormBack>(machine, memory, {x, gain, rstd, y, dx, dgain, {}, sum},
+                             &NormBack::dx_NC, with_skip);
         const ActivationInfo* info = machine.ops.activations().find("polynorm");
         const Tensor a = memory.make({4}, DType::kF32), da = memory.make({4}, DType::kF32),
                      rstd_NR = memory.make({kRows, 3}, DType::kF32);
