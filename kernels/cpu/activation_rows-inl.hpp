@@ -46,23 +46,25 @@ struct InputRow {
     }
 };
 
-inline Coefficients<Pair> spread(const Tensor& tensor, int order) {
-    Coefficients<Pair> a;
+inline Coefficients<Lanes> spread(const Tensor& tensor, int order) {
+    Coefficients<Lanes> a;
     a.order = order;
-    for (int64_t k = 0; k < tensor.elements(); ++k) a.values[k] = Pair(tensor.as<float>()[k]);
+    for (int64_t k = 0; k < tensor.elements(); ++k) a.values[k] = Lanes(tensor.as<float>()[k]);
     return a;
 }
 
 template <class T, class A, bool kGated>
 void pointwise_forward(const ActivationForward& op, int64_t begin, int64_t end) {
-    const Coefficients<Pair> a = spread(op.coefficients_P, op.order);
+    const Coefficients<Lanes> a = spread(op.coefficients_P, op.order);
     const int64_t width = op.y_NF.dim(1);
     const RowStream<T> out(op.y_NF, width);
+    const auto value = [&](Pair gate)
+                           HWY_ATTR { return Pair(A::value(gate.a, a), A::value(gate.b, a)); };
     for (int64_t n = begin; n < end; ++n) {
         const auto x = InputRow<T, kGated>::of(op.x_NX, n);
         T* y = op.y_NF.as<T>() + n * width;
         for_pairs(width, [&](auto access, int64_t j) HWY_ATTR {
-            out.write(access, x.times_up(A::value(x.gate(access, j), a), access, j), y + j);
+            out.write(access, x.times_up(value(x.gate(access, j)), access, j), y + j);
             x.expect_behind(j, out);
         });
     }
@@ -71,7 +73,7 @@ void pointwise_forward(const ActivationForward& op, int64_t begin, int64_t end) 
 // Adds the rows' share of the coefficients' gradients to da.
 template <class T, class A, bool kGated>
 void pointwise_backward(const ActivationBackward& op, int64_t begin, int64_t end, double* da) {
-    const Coefficients<Pair> a = spread(op.coefficients_P, op.order);
+    const Coefficients<Lanes> a = spread(op.coefficients_P, op.order);
     const int64_t width = op.dy_NF.dim(1);
     const int count = A::coefficients(op.order);
     const RowStream<T> out(op.dx_NX, width);
@@ -79,15 +81,28 @@ void pointwise_backward(const ActivationBackward& op, int64_t begin, int64_t end
         const auto x = InputRow<T, kGated>::of(op.x_NX, n);
         const T* dy = op.dy_NF.as<T>() + n * width;
         T* dx = op.dx_NX.as<T>() + n * op.dx_NX.dim(1);
-        Pair sums[kMaxCoefficients];
-        for (int k = 0; k < count; ++k) sums[k] = Pair(0.0f);
-        for_pairs(width, [&](auto access, int64_t j) HWY_ATTR {
-            const Pair gate = x.gate(access, j), dvalue = access.read(dy + j);
-            const Pair g = x.times_up(dvalue, access, j);
-            if constexpr (kGated) out.write(access, dvalue * A::value(gate, a), dx + width + j);
+        Lanes sums[kMaxCoefficients];
+        for (int k = 0; k < count; ++k) sums[k] = zero_lanes();
+        // One vector after the other: a processor sees further ahead so than by pairs.
+        const auto vector = [&](Lanes gate, Lanes dvalue, Lanes up, Lanes& dgate,
+                                Lanes& dup) HWY_ATTR {
+            Lanes g = dvalue;
+            if constexpr (kGated) {
+                dup = dvalue * A::value(gate, a);
+                g = dvalue * up;
+            }
             for (int k = 0; k < count; ++k)
                 sums[k] = multiply_add(g, A::d_coefficient(k, gate, a), sums[k]);
-            out.write(access, g * A::d_input(gate, a), dx + j);
+            dgate = g * A::d_input(gate, a);
+        };
+        for_pairs(width, [&](auto access, int64_t j) HWY_ATTR {
+            const Pair gate = x.gate(access, j), dvalue = access.read(dy + j);
+            Pair up, dgate, dup;
+            if constexpr (kGated) up = access.read(x.gates + width + j);
+            vector(gate.a, dvalue.a, up.a, dgate.a, dup.a);
+            vector(gate.b, dvalue.b, up.b, dgate.b, dup.b);
+            if constexpr (kGated) out.write(access, dup, dx + width + j);
+            out.write(access, dgate, dx + j);
             x.expect_behind(j, out);
             out.expect_behind(dy + j);
         });
@@ -199,14 +214,17 @@ struct PolynomialBackward {
         Pair dots[kMost + 1] = {};  // G_i = sum_j g_j b_j^i
 
         template <int i = 0>
-        HWY_INLINE void add(Pair b, Pair term) {
-            dots[i] = dots[i] + term;
-            if constexpr (i < kMost)
-                if (i < order.get()) add<i + 1>(b, term * b);
+        HWY_INLINE void add(Pair g, Pair b, Pair power) {
+            dots[i + 1] = multiply_add(g, power, dots[i + 1]);
+            if constexpr (i + 1 < kMost)
+                if (i + 1 < order.get()) add<i + 1>(g, b, power * b);
         }
         template <class Access>
         HWY_INLINE void operator()(Access access, int64_t j) {
-            add(A::base(x.gate(access, j)), x.times_up(access.read(dy + j), access, j));
+            const Pair b = A::base(x.gate(access, j));
+            const Pair g = x.times_up(access.read(dy + j), access, j);
+            dots[0] = dots[0] + g;
+            add(g, b, b);
             x.expect_behind(j, *out);
             out->expect_behind(dy + j);
         }
@@ -229,7 +247,8 @@ struct PolynomialBackward {
             const Pair through_norm = polynomial<kMost - 1>(odd, last, b * b);
             if constexpr (kGated)
                 out->write(access, dvalue * polynomial<kMost>(c, last + 1, b), dx + x.width + j);
-            out->write(access, (g * direct - b * through_norm) * A::d_base(gate), dx + j);
+            out->write(access, subtract_product(g * direct, b, through_norm) * A::d_base(gate),
+                       dx + j);
         }
     };
 

@@ -53,6 +53,10 @@ HWY_INLINE Lanes multiply_add(Lanes a, Lanes b, Lanes c) {
 HWY_INLINE Lanes multiply_subtract(Lanes a, Lanes b, Lanes c) {
     return Lanes(hn::MulSub(a.v, b.v, c.v));
 }
+// c - a b, as above.
+HWY_INLINE Lanes subtract_product(Lanes c, Lanes a, Lanes b) {
+    return Lanes(hn::NegMulAdd(a.v, b.v, c.v));
+}
 
 HWY_INLINE Lanes max_of(Lanes a, Lanes b) {
     return Lanes(hn::Max(a.v, b.v));

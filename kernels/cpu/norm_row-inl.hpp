@@ -10,8 +10,8 @@
 
 #include <algorithm>
 #include <cmath>
-#include <vector>
 
+#include "hwy/aligned_allocator.h"
 #include "kernels/cpu/row_stream-inl.hpp"
 
 HWY_BEFORE_NAMESPACE();
@@ -24,36 +24,38 @@ class PairedColumns {
   public:
     explicit PairedColumns(int64_t width)
         : width_(width),
-          values_(static_cast<size_t>((width + pair_count() - 1) / pair_count() * pair_count())) {}
+          padded_((width + pair_count() - 1) / pair_count() * pair_count()),
+          values_(hwy::AllocateAligned<float>(static_cast<size_t>(padded_))) {
+        std::fill_n(data(), padded_, 0.0f);
+    }
     PairedColumns(const float* columns_C, int64_t width) : PairedColumns(width) {
-        std::copy_n(columns_C, width, values_.data());
+        std::copy_n(columns_C, width, data());
         reorder([](float* at) HWY_ATTR {
             Pair x;
             hn::LoadInterleaved2(LaneTag(), at, x.a.v, x.b.v);
             store_pair(x, at);
         });
     }
-    float* data() { return values_.data(); }
-    const float* data() const { return values_.data(); }
+    float* data() { return values_.get(); }
+    const float* data() const { return values_.get(); }
     // In the order of columns again; the last use.
     void copy_to(float* columns_C) {
         reorder([](float* at) HWY_ATTR {
             const Pair x = load_pair(at);
             hn::StoreInterleaved2(x.a.v, x.b.v, LaneTag(), at);
         });
-        std::copy_n(values_.data(), width_, columns_C);
+        std::copy_n(data(), width_, columns_C);
     }
 
   private:
     template <class F>
     void reorder(const F& f) {
         if constexpr (sizeof(T) == sizeof(float)) return;
-        for (float* at = values_.data(); at < values_.data() + values_.size(); at += pair_count())
-            f(at);
+        for (float* at = data(); at < data() + padded_; at += pair_count()) f(at);
     }
 
-    int64_t width_;
-    std::vector<float> values_;
+    int64_t width_, padded_;
+    hwy::AlignedFreeUniquePtr<float[]> values_;
 };
 
 // What is normed: x, or sum = x + residual, rounded to T.

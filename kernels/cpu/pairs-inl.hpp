@@ -40,6 +40,9 @@ HWY_INLINE Pair operator/(Pair x, Pair y) {
 HWY_INLINE Pair multiply_add(Pair x, Pair y, Pair z) {
     return {multiply_add(x.a, y.a, z.a), multiply_add(x.b, y.b, z.b)};
 }
+HWY_INLINE Pair subtract_product(Pair z, Pair x, Pair y) {
+    return {subtract_product(z.a, x.a, y.a), subtract_product(z.b, x.b, y.b)};
+}
 HWY_INLINE Pair max_of(Pair x, Pair y) {
     return {max_of(x.a, y.a), max_of(x.b, y.b)};
 }

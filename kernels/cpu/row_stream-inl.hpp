@@ -34,6 +34,7 @@ class RowStream {
     RowStream(const RowStream&) = delete;
     RowStream& operator=(const RowStream&) = delete;
 
+    bool streams() const { return streams_; }
     // To be called with each pair that is read for the first time.
     HWY_INLINE void expect_behind(const T* pair) const {
         if (!streams_) return;
@@ -55,13 +56,22 @@ class RowStream {
     bool streams_ = false;
 };
 
-// Rows in two passes, of which the second needs what the first sums over its whole row. The first
-// is two rows ahead in the same loop: so memory is read and written all the time, and no row waits
-// for its sums' last steps. Of `rows`:
+// Rows in two passes, of which the second needs what the first sums over its whole row. Where
+// `rows.out` streams, the first pass is two rows ahead in the same loop: so memory is read and
+// written all the time, and no row waits for its sums' last steps. Of `rows`:
 //   First first(n)                   called with (access, c) for each pair of row n
 //   Second second(n, const First&)   the same, later; of plain values
 template <class Rows>
 HWY_INLINE void for_rows_in_two_passes(int64_t begin, int64_t end, int64_t width, Rows& rows) {
+    if (!rows.out.streams()) {
+        for (int64_t n = begin; n < end; ++n) {
+            auto first = rows.first(n);
+            for_pairs(width, first);
+            auto second = rows.second(n, first);
+            for_pairs(width, second);
+        }
+        return;
+    }
     constexpr int64_t kAhead = 2;
     typename Rows::Second waiting[kAhead] = {};
     for (int64_t n = begin; n < end + kAhead; ++n) {
