@@ -72,28 +72,43 @@ HWY_INLINE Pair load_pair(const Bf16* from) {
             Lanes(hn::BitCast(LaneTag(), hn::And(both, hn::Set(tag, 0xffff0000u))))};
 }
 
-// As bf16 in the upper half of each lane, rounded as Bf16(float); the lower half is anything.
-HWY_INLINE hn::Vec<BitsTag> rounded_upper(Lanes x) {
+// As bf16 in the upper half of each lane, rounded as Bf16(float) unless it is NaN; the lower half is
+// anything.
+HWY_INLINE hn::Vec<BitsTag> rounded_number(Lanes x) {
     const BitsTag tag;
     const auto bits = hn::BitCast(tag, x.v);
     const auto odd = hn::And(hn::ShiftRight<16>(bits), hn::Set(tag, 1u));
-    const auto rounded = hn::Add(hn::Add(bits, hn::Set(tag, 0x7fffu)), odd);
-    const auto is_nan = hn::RebindMask(tag, hn::IsNaN(x.v));
-    return hn::IfThenElse(is_nan, hn::Or(bits, hn::Set(tag, 0x400000u)), rounded);
+    return hn::Add(hn::Add(bits, hn::Set(tag, 0x7fffu)), odd);
+}
+// The same of NaN, too: rare enough for a branch of its own.
+HWY_INLINE hn::Vec<BitsTag> rounded_nan(Lanes x) {
+    const BitsTag tag;
+    return hn::IfThenElse(hn::RebindMask(tag, hn::IsNaN(x.v)),
+                          hn::Or(hn::BitCast(tag, x.v), hn::Set(tag, 0x400000u)),
+                          rounded_number(x));
+}
+HWY_INLINE void round_pair(Pair x, hn::Vec<BitsTag>& a, hn::Vec<BitsTag>& b) {
+    a = rounded_number(x.a);
+    b = rounded_number(x.b);
+    if (HWY_UNLIKELY(!hn::AllFalse(LaneTag(), hn::IsNaN((x.a + x.b).v)))) {
+        a = rounded_nan(x.a);
+        b = rounded_nan(x.b);
+    }
 }
 HWY_INLINE hn::Vec<BitsTag> packed(Pair x) {
-    const BitsTag tag;
-    return hn::OrAnd(hn::ShiftRight<16>(rounded_upper(x.a)), rounded_upper(x.b),
-                     hn::Set(tag, 0xffff0000u));
+    hn::Vec<BitsTag> a, b;
+    round_pair(x, a, b);
+    return hn::OrAnd(hn::ShiftRight<16>(a), b, hn::Set(BitsTag(), 0xffff0000u));
 }
 // As it is read again when it has been stored as a T.
 template <class T>
 HWY_INLINE Pair rounded_to(Pair x) {
     if constexpr (sizeof(T) == sizeof(float)) return x;
-    const BitsTag tag;
-    const auto upper = hn::Set(tag, 0xffff0000u);
-    return {Lanes(hn::BitCast(LaneTag(), hn::And(rounded_upper(x.a), upper))),
-            Lanes(hn::BitCast(LaneTag(), hn::And(rounded_upper(x.b), upper)))};
+    const auto upper = hn::Set(BitsTag(), 0xffff0000u);
+    hn::Vec<BitsTag> a, b;
+    round_pair(x, a, b);
+    return {Lanes(hn::BitCast(LaneTag(), hn::And(a, upper))),
+            Lanes(hn::BitCast(LaneTag(), hn::And(b, upper)))};
 }
 HWY_INLINE void store_pair(Pair x, float* to) {
     store(x.a, to);

@@ -16,6 +16,7 @@ struct Bench {
     OpTable ops;
     Stream stream;
     double least_seconds = 0.02;  // that a timing takes, or more
+    std::string only;             // ops whose names have this are timed
     nlohmann::ordered_json results = nlohmann::ordered_json::array();
 
     explicit Bench(std::unique_ptr<Backend> device) : backend(std::move(device)), stream(*backend) {

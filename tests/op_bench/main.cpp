@@ -1,8 +1,9 @@
-// polytrain_op_bench [--device cpu|cuda] [--precision f32|bf16] [--threads N] [--tiny]: prints one
-// JSON object with the device's name, times of ops and whether ops leave the same bits twice (exit
-// 1 where they don't). On CUDA at the paper's shapes, on the CPU at those of configs/bench with the
-// processor's peaks, measured in the same run; --tiny takes shapes that the emulator has in
-// seconds. scripts/gpu_check.sh and scripts/bench/ops.sh run it.
+// polytrain_op_bench [--device cpu|cuda] [--precision f32|bf16] [--threads N] [--tiny] [--only
+// TEXT]: prints one JSON object with the device's name, times of ops and whether ops leave the same
+// bits twice (exit 1 where they don't). On CUDA at the paper's shapes, on the CPU at those of
+// configs/bench with the processor's peaks, measured in the same run; --tiny takes shapes that the
+// emulator has in seconds; --only times those ops alone that have the text in their names.
+// scripts/gpu_check.sh and scripts/bench/ops.sh run it.
 
 #include <fmt/format.h>
 
@@ -24,7 +25,7 @@ using namespace polytrain::bench;
 
 struct Options {
     bool on_cpu = false, is_tiny = false;
-    std::string precision = "bf16";
+    std::string precision = "bf16", only;
     int threads = available_processors();
 };
 
@@ -63,8 +64,9 @@ int run(const Options& options) {
                                 {"precision", options.precision}};
     Bench bench(std::move(backend));
     if (options.is_tiny) bench.least_seconds = 0;
+    bench.only = options.only;
 
-    repeat_ops(bench, sizes);
+    if (options.only.empty()) repeat_ops(bench, sizes);
     bool all_same = true;
     for (const auto& result : bench.results) all_same = all_same && result.at("same_bits");
     json["repeated"] = std::exchange(bench.results, nlohmann::ordered_json::array());
@@ -114,6 +116,8 @@ bool parse(int argc, char** argv, Options& options) {
             options.on_cpu = value == "cpu";
         else if (name == "--precision" && (value == "f32" || value == "bf16"))
             options.precision = value;
+        else if (name == "--only")
+            options.only = value;
         else if (name == "--threads" && std::atoi(value.c_str()) > 0)
             options.threads = std::atoi(value.c_str());
         else
@@ -129,7 +133,7 @@ int main(int argc, char** argv) {
     if (!parse(argc, argv, options)) {
         fmt::print(stderr,
                    "usage: polytrain_op_bench [--device cpu|cuda] [--precision f32|bf16] "
-                   "[--threads N] [--tiny]\n");
+                   "[--threads N] [--tiny] [--only TEXT]\n");
         return 2;
     }
     try {

@@ -104,9 +104,11 @@ double seconds_of(const Bench& bench, const OnDevice<Op>& prepared) {
     return best;
 }
 
-// Adds the op's time to the results; with `flops` as the speed of products, else as bandwidth.
+// Adds the op's time to the results, unless it is left out; with `flops` as the speed of products,
+// else as bandwidth.
 template <class Op>
 void time_op(Bench& bench, const std::string& name, const Op& described_op, double flops = 0) {
+    if (name.find(bench.only) == std::string::npos) return;
     const OnDevice<Op> prepared(bench, described_op);
     const double seconds = seconds_of(bench, prepared);
     nlohmann::ordered_json result{{"op", name},
