@@ -38,8 +38,8 @@ class RowStream {
     // To be called with each pair that is read for the first time.
     HWY_INLINE void expect_behind(const T* pair) const {
         if (!streams_) return;
-        const auto* bytes = reinterpret_cast<const char*>(pair) + kAhead;
         const int64_t count = pair_count() * static_cast<int64_t>(sizeof(T));
+        const auto* bytes = reinterpret_cast<const char*>(pair) + kPairsAhead * count;
         for (int64_t i = 0; i < count; i += kLine) hwy::Prefetch(bytes + i);
     }
     template <class Access>
@@ -51,7 +51,7 @@ class RowStream {
 
   private:
     static constexpr size_t kLeastBytes = size_t{64} << 20;
-    static constexpr int64_t kLine = 64, kAhead = 4096;
+    static constexpr int64_t kLine = 64, kPairsAhead = 32;
 
     bool streams_ = false;
 };

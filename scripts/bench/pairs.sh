@@ -2,7 +2,8 @@
 # PolyTrain against itself, in turn, as ratios of tokens per second: PolyNorm against SwiGLU at equal
 # parameters, recompute of the activation against none, two ranks of one thread against one rank of two
 # threads. Medians over the steps of a run, then over the rounds. Results in runs/bench/pairs.{md,json}.
-# Usage: pairs.sh [ROUNDS [STEPS [PRECISION...]]]   (default: 5 rounds of 8 steps, f32 and bf16)
+# Usage: pairs.sh [--only TEXT] [ROUNDS [STEPS [PRECISION...]]]
+#   (default: all pairs, or those with TEXT in their names; 5 rounds of 8 steps, f32 and bf16)
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 cd "$here/../.."
@@ -14,6 +15,10 @@ import sys
 import measure
 
 WARMUP = 2
+only = ""
+if sys.argv[1:2] == ["--only"] and len(sys.argv) > 2:
+    only = sys.argv[2]
+    del sys.argv[1:3]
 rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 5
 steps = int(sys.argv[2]) if len(sys.argv) > 2 else 8
 if rounds < 1 or steps <= WARMUP:
@@ -32,6 +37,9 @@ pairs = [("PolyNorm / SwiGLU", ("dense_polynorm", {}, 1), ("dense_swiglu", {}, 1
 if len(os.sched_getaffinity(0)) < 2:
     pairs = pairs[:2]
     print("One processor: nothing is measured over ranks", file=sys.stderr)
+pairs = [pair for pair in pairs if only in pair[0]]
+if not pairs:
+    sys.exit(f"no pair has {only} in its name")
 
 
 def speed(precision, config, settings, ranks):

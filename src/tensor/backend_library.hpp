@@ -10,7 +10,7 @@
 namespace polytrain {
 
 // Raised with every change of Backend or of an op's contract.
-inline constexpr int kBackendVersion = 4;
+inline constexpr int kBackendVersion = 5;
 
 // The library's entry, "polytrain_cuda_backend": the caller owns what it returns. Null: there is
 // none, and `why` says so in at most `why_bytes` - 1 characters.

@@ -134,6 +134,40 @@ TEST_CASE("rms_norm: sums and gradients in place") {
         });
 }
 
+// As Bf16(float) rounds: ties to even, infinity beyond the largest, subnormals kept, NaN still NaN.
+TEST_CASE("rms_norm: a bf16 sum of any bits is rounded to the nearest") {
+    const int64_t n = 40, c = 167;
+    Random random("rms_norm bits");
+    std::vector<Bf16> x(static_cast<size_t>(n * c)), residual(x.size());
+    for (auto* values : {&x, &residual})
+        for (Bf16& value : *values) value.bits = static_cast<uint16_t>(random.integer(0, 65535));
+    for (size_t i = 0; i < x.size(); i += 3)  // of one size: ties
+        residual[i].bits = static_cast<uint16_t>(x[i].bits ^ random.integer(0, 1023));
+    for_implementations<RmsNormForward>([&](const Machine& machine) {
+        RmsNormForward op = adding_forward_op(n, c, DType::kBf16);
+        std::vector<Buffer> buffers;
+        RmsNormForward::tensors([&](std::string_view, Tensor RmsNormForward::*member, Role) {
+            (op.*member).data = buffers.emplace_back(*machine.backend, (op.*member).bytes()).data();
+        });
+        const std::vector<float> gain(static_cast<size_t>(c), 1.0f);
+        machine.stream.upload(op.gain_C, gain.data(), op.gain_C.bytes());
+        machine.stream.upload(op.x_NC, x.data(), op.x_NC.bytes());
+        machine.stream.upload(op.residual_NC, residual.data(), op.residual_NC.bytes());
+        machine.ops.run(op, machine.stream);
+        std::vector<Bf16> sum(x.size());
+        machine.stream.download(sum.data(), op.sum_NC, op.sum_NC.bytes());
+        machine.stream.synchronize();
+        size_t wrong = 0;
+        for (size_t i = 0; i < x.size(); ++i) {
+            const Bf16 expected(static_cast<float>(x[i]) + static_cast<float>(residual[i]));
+            const bool is_nan = std::isnan(static_cast<float>(expected));
+            wrong +=
+                is_nan ? !std::isnan(static_cast<float>(sum[i])) : sum[i].bits != expected.bits;
+        }
+        CHECK(wrong == 0);
+    });
+}
+
 TEST_CASE("rms_norm: reference against central differences") {
     Random random("rms_norm gradient");
     Values inputs = backward_inputs(3, 5, random);
