@@ -1,8 +1,10 @@
 #include "app/command_train.hpp"
 
 #include <CLI/CLI.hpp>
+#include <chrono>
 #include <memory>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "app/output.hpp"
@@ -47,7 +49,11 @@ void run(const Arguments& arguments) {
         try {
             run_rank(arguments, *world, signals);
         } catch (...) {
-            signals.give_up();  // mpirun may end this rank for another's error
+            // mpirun may end this rank for another's error. Where its SIGTERM came already it kills
+            // a second later: an error that all share is told by then, and not by this rank, too.
+            const bool was_told = signals.caught() != 0;
+            signals.give_up();
+            if (was_told && world->rank() != 0) std::this_thread::sleep_for(std::chrono::seconds(3));
             throw;
         }
     });

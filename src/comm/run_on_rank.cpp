@@ -24,8 +24,7 @@ void run_on_rank(World& world, const std::function<void()>& work) {
             }
         } catch (...) {  // NOLINT(bugprone-empty-catch): reported below
         }
-        // mpirun kills what its SIGTERM doesn't end (a rank stops at the next step) a second later.
-        constexpr auto kRankZeroFirst = std::chrono::seconds(4);
+        constexpr auto kRankZeroFirst = std::chrono::seconds(1);
         if (world.rank() != 0) std::this_thread::sleep_for(kRankZeroFirst);
         world.abort(report_exception());
     }
