@@ -130,14 +130,21 @@ HWY_INLINE void store_upper(hn::Vec<BitsTag> bits, Bf16* to) {
     const auto half = hn::BitCast(hn::RebindToSigned<BitsTag>(), hn::ShiftRight<16>(bits));
     hn::StoreU(hn::DemoteTo(HalfTag(), half), HalfTag(), reinterpret_cast<uint16_t*>(to));
 }
-// As Bf16(float): to nearest, ties to even, NaN stays NaN.
-HWY_INLINE void store(Lanes x, Bf16* to) {
+// As bf16 in the upper half of each lane, rounded as Bf16(float): to nearest, ties to even, NaN
+// stays NaN. The lower half is anything. Of a number the first does it, too, in fewer steps.
+HWY_INLINE hn::Vec<BitsTag> rounded_number(Lanes x) {
     const BitsTag tag;
     const auto bits = hn::BitCast(tag, x.v);
     const auto odd = hn::And(hn::ShiftRight<16>(bits), hn::Set(tag, 1u));
-    const auto rounded = hn::Add(hn::Add(bits, hn::Set(tag, 0x7fffu)), odd);
-    const auto quiet = hn::Or(bits, hn::Set(tag, 0x400000u));
-    store_upper(hn::IfThenElse(hn::RebindMask(tag, hn::IsNaN(x.v)), quiet, rounded), to);
+    return hn::Add(hn::Add(bits, hn::Set(tag, 0x7fffu)), odd);
+}
+HWY_INLINE hn::Vec<BitsTag> rounded(Lanes x) {
+    const BitsTag tag;
+    const auto quiet = hn::Or(hn::BitCast(tag, x.v), hn::Set(tag, 0x400000u));
+    return hn::IfThenElse(hn::RebindMask(tag, hn::IsNaN(x.v)), quiet, rounded_number(x));
+}
+HWY_INLINE void store(Lanes x, Bf16* to) {
+    store_upper(rounded(x), to);
 }
 
 HWY_INLINE float sum_of(Lanes x) {

@@ -72,27 +72,13 @@ HWY_INLINE Pair load_pair(const Bf16* from) {
             Lanes(hn::BitCast(LaneTag(), hn::And(both, hn::Set(tag, 0xffff0000u))))};
 }
 
-// As bf16 in the upper half of each lane, rounded as Bf16(float) unless it is NaN; the lower half is
-// anything.
-HWY_INLINE hn::Vec<BitsTag> rounded_number(Lanes x) {
-    const BitsTag tag;
-    const auto bits = hn::BitCast(tag, x.v);
-    const auto odd = hn::And(hn::ShiftRight<16>(bits), hn::Set(tag, 1u));
-    return hn::Add(hn::Add(bits, hn::Set(tag, 0x7fffu)), odd);
-}
-// The same of NaN, too: rare enough for a branch of its own.
-HWY_INLINE hn::Vec<BitsTag> rounded_nan(Lanes x) {
-    const BitsTag tag;
-    return hn::IfThenElse(hn::RebindMask(tag, hn::IsNaN(x.v)),
-                          hn::Or(hn::BitCast(tag, x.v), hn::Set(tag, 0x400000u)),
-                          rounded_number(x));
-}
+// Each rounded(); NaN is rare enough for a branch of its own.
 HWY_INLINE void round_pair(Pair x, hn::Vec<BitsTag>& a, hn::Vec<BitsTag>& b) {
     a = rounded_number(x.a);
     b = rounded_number(x.b);
     if (HWY_UNLIKELY(!hn::AllFalse(LaneTag(), hn::IsNaN((x.a + x.b).v)))) {
-        a = rounded_nan(x.a);
-        b = rounded_nan(x.b);
+        a = rounded(x.a);
+        b = rounded(x.b);
     }
 }
 HWY_INLINE hn::Vec<BitsTag> packed(Pair x) {
@@ -155,12 +141,18 @@ struct PartPair {
         std::memcpy(to, buffer, static_cast<size_t>(count) * sizeof(T));
     }
 };
+// Returns where the whole ones end.
 template <class... F>
-HWY_INLINE void for_pairs(int64_t elements, F&&... f) {
+HWY_INLINE int64_t for_whole_pairs(int64_t elements, F&&... f) {
     const int64_t step = pair_count();
     int64_t i = 0;
     for (; i + step <= elements; i += step) (f(WholePair{}, i), ...);
-    if (i < elements) (f(PartPair{elements - i}, i), ...);
+    return i;
+}
+template <class F>
+HWY_INLINE void for_pairs(int64_t elements, F&& f) {
+    const int64_t i = for_whole_pairs(elements, f);
+    if (i < elements) f(PartPair{elements - i}, i);
 }
 
 }  // namespace polytrain::cpu::HWY_NAMESPACE

@@ -27,12 +27,12 @@ void forward_rows(const QkNormForward& op, int64_t begin, int64_t end) {
         T* y = op.y_NP.as<T>() + n * packed;
         for_each_segment(op, [&](int64_t s, int64_t first, int64_t width, bool is_query) HWY_ATTR {
             typename NormForward<T>::First sums{{x + first}, &out};
-            for_pairs(width, [&](auto access, int64_t c) HWY_ATTR { sums(access, c); });
+            for_pairs(width, sums);
             const float rstd = sums.rstd(width, op.eps);
             op.rstd_NS.as<float>()[n * segments + s] = rstd;
             const typename NormForward<T>::Second results{
                 sums.in, (is_query ? gain_q : gain_k).data(), rstd, y + first, &out};
-            for_pairs(width, [&](auto access, int64_t c) HWY_ATTR { results(access, c); });
+            for_pairs(width, results);
         });
         std::copy(x + values, x + packed, y + values);
     }
@@ -57,10 +57,10 @@ void backward_rows(const QkNormBackward& op, int64_t begin, int64_t end, float* 
                                                  op.rstd_NS.as<float>()[n * segments + s],
                                                  (is_query ? dgain_q : dgain_k).data(),
                                                  &out};
-            for_pairs(width, [&](auto access, int64_t c) HWY_ATTR { sums(access, c); });
+            for_pairs(width, sums);
             const typename NormBackward<T>::Second results{
                 sums.x, d, gain, sums.rstd, sums.through_norm(width), d, &out};
-            for_pairs(width, [&](auto access, int64_t c) HWY_ATTR { results(access, c); });
+            for_pairs(width, results);
         });
     dgain_q.copy_to(dgains);
     dgain_k.copy_to(dgains + queries);

@@ -79,10 +79,10 @@ HWY_INLINE void for_rows_in_two_passes(int64_t begin, int64_t end, int64_t width
         const bool has_second = n - kAhead >= begin;
         if (n < end) {
             auto first = rows.first(n);
-            has_second ? for_pairs(width, first, second) : for_pairs(width, first);
+            has_second ? for_whole_pairs(width, first, second) : for_whole_pairs(width, first);
             waiting[n % kAhead] = rows.second(n, first);
         } else if (has_second) {
-            for_pairs(width, second);
+            for_whole_pairs(width, second);
         }
     }
 }

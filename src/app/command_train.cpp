@@ -1,10 +1,8 @@
 #include "app/command_train.hpp"
 
 #include <CLI/CLI.hpp>
-#include <chrono>
 #include <memory>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "app/output.hpp"
@@ -45,18 +43,8 @@ void run_rank(const Arguments& arguments, World& world, const StopSignals& signa
 void run(const Arguments& arguments) {
     StopSignals signals;  // before any thread is made
     const std::unique_ptr<World> world = World::open();
-    run_on_rank(*world, [&] {
-        try {
-            run_rank(arguments, *world, signals);
-        } catch (...) {
-            // mpirun may end this rank for another's error. Where its SIGTERM came already it kills
-            // a second later: an error that all share is told by then, and not by this rank, too.
-            const bool was_told = signals.caught() != 0;
-            signals.give_up();
-            if (was_told && world->rank() != 0) std::this_thread::sleep_for(std::chrono::seconds(3));
-            throw;
-        }
-    });
+    run_on_rank(
+        *world, [&] { run_rank(arguments, *world, signals); }, [&] { return signals.give_up(); });
 }
 
 }  // namespace

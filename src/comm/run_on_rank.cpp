@@ -8,12 +8,14 @@
 
 namespace polytrain {
 
-void run_on_rank(World& world, const std::function<void()>& work) {
+void run_on_rank(World& world, const std::function<void()>& work,
+                 const std::function<bool()>& told_to_end) {
     if (world.size() == 1) return work();
     log::set_rank(world.rank());
     try {
         work();
     } catch (...) {
+        const bool was_told = told_to_end();
         try {
             throw;
         } catch (const Error& error) {
@@ -24,8 +26,9 @@ void run_on_rank(World& world, const std::function<void()>& work) {
             }
         } catch (...) {  // NOLINT(bugprone-empty-catch): reported below
         }
-        constexpr auto kRankZeroFirst = std::chrono::seconds(1);
-        if (world.rank() != 0) std::this_thread::sleep_for(kRankZeroFirst);
+        constexpr auto kRankZeroFirst = std::chrono::seconds(1), kUntilKilled = 4 * kRankZeroFirst;
+        if (world.rank() != 0)
+            std::this_thread::sleep_for(was_told ? kUntilKilled : kRankZeroFirst);
         world.abort(report_exception());
     }
 }

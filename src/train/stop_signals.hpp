@@ -23,8 +23,8 @@ class StopSignals {
 
     // The number of the signal that came, or 0.
     int caught() const { return noted_; }
-    // Nobody acts on signals any more: the next one ends the process at once.
-    void give_up() { noted_ = -1; }
+    // Nobody acts on signals any more: the next one ends the process at once. Whether one had come.
+    bool give_up() { return noted_.exchange(-1) > 0; }
     // "SIGTERM"
     static const char* name(int signal);
 

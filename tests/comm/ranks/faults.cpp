@@ -137,17 +137,20 @@ int fail(const std::vector<std::string>& arguments) {
     const bool all = arguments.at(2) == "all";
     try {
         const auto world = open_at_step_7();
-        run_on_rank(*world, [&] {
-            if (all || is_culprit(*world)) {
-                std::vector<int64_t> values(1000);
-                const Pending pending = world->all().all_reduce(
-                    {values.data(), Shape{1000}, DType::kI64, {}}, Reduce::kSum, "under way");
-                if (code == ExitCode::kRequeue)
-                    while (!pending.done()) sleep(0.001);
-                throw Error(code, "as it was told");
-            }
-            exchange(world->all(), 1000, 1000);
-        });
+        run_on_rank(
+            *world,
+            [&] {
+                if (all || is_culprit(*world)) {
+                    std::vector<int64_t> values(1000);
+                    const Pending pending = world->all().all_reduce(
+                        {values.data(), Shape{1000}, DType::kI64, {}}, Reduce::kSum, "under way");
+                    if (code == ExitCode::kRequeue)
+                        while (!pending.done()) sleep(0.001);
+                    throw Error(code, "as it was told");
+                }
+                exchange(world->all(), 1000, 1000);
+            },
+            [] { return false; });
     } catch (...) {
         return static_cast<int>(report_exception());
     }
