@@ -24,6 +24,7 @@ constexpr uint64_t kLengthBytes = 8;
 constexpr uint64_t kMaxHeaderBytes = 16 << 20;
 constexpr int kHeaderDepth = 3;  // header, tensor, shape
 constexpr const char* kMetadataKey = "__metadata__";
+constexpr const char* kHalf = "F16";
 
 constexpr std::pair<DType, const char*> kDTypeNames[] = {
     {DType::kF64, "F64"}, {DType::kF32, "F32"}, {DType::kBf16, "BF16"}, {DType::kI64, "I64"},
@@ -54,7 +55,8 @@ SafetensorsEntry parse_entry(const std::string& where, const std::string& name, 
     require(record.is_object() && record.size() == 3 && record.contains("dtype") &&
                 record.contains("shape") && record.contains("data_offsets"),
             "its record is not {dtype, shape, data_offsets}");
-    const std::optional<DType> dtype = dtype_named(record["dtype"]);
+    const bool is_half = record["dtype"] == kHalf;
+    const std::optional<DType> dtype = is_half ? DType::kI16 : dtype_named(record["dtype"]);
     require(dtype.has_value(), "unknown dtype " + record["dtype"].dump());
     const std::optional<Shape> shape = shape_from_json(record["shape"], *dtype);
     require(shape.has_value(), "no possible shape: " + record["shape"].dump());
@@ -64,7 +66,7 @@ SafetensorsEntry parse_entry(const std::string& where, const std::string& name, 
             "data_offsets are not two positions");
     const auto begin = offsets[0].get<uint64_t>(), end = offsets[1].get<uint64_t>();
     require(begin <= end && end <= size - data, "data_offsets are not inside the file");
-    SafetensorsEntry entry{name, *dtype, *shape, data + begin, data + end};
+    SafetensorsEntry entry{name, *dtype, *shape, data + begin, data + end, is_half};
     require(byte_size(entry) == end - begin, "data_offsets do not fit dtype and shape");
     return entry;
 }
@@ -83,7 +85,7 @@ SafetensorsWriter::SafetensorsWriter(std::filesystem::path path,
                  "tensor name \"{}\" is taken", entry.name);
         entry.begin = position;
         position = entry.end = position + byte_size(entry);
-        header[entry.name] = {{"dtype", safetensors_name(entry.dtype)},
+        header[entry.name] = {{"dtype", entry.is_half ? kHalf : safetensors_name(entry.dtype)},
                               {"shape", shape_to_json(entry.shape)},
                               {"data_offsets", {entry.begin, entry.end}}};
     }

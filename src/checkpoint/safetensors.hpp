@@ -22,6 +22,9 @@ struct SafetensorsEntry {
     DType dtype = DType::kF32;
     Shape shape;
     uint64_t begin = 0, end = 0;
+    // F16, which no tensor of ours has: the elements are the bits of these (core/half.hpp), and
+    // `dtype` is kI16.
+    bool is_half = false;
 };
 
 // Writes a new file front to back. All names, types and shapes are known up front, so that nothing
