@@ -5,6 +5,7 @@
 #include <system_error>
 
 #include "checkpoint/safetensors.hpp"
+#include "checkpoint/temporary_folder.hpp"
 #include "core/error.hpp"
 #include "core/file.hpp"
 #include "core/hash.hpp"
@@ -16,33 +17,6 @@ namespace fs = std::filesystem;
 
 // What the manifest and the headers may take, when the free space is looked at.
 constexpr uint64_t kOverheadBytes = 1 << 20;
-
-// The folder that becomes a checkpoint when it is committed, and nothing when it isn't.
-class TemporaryFolder {
-  public:
-    explicit TemporaryFolder(const fs::path& target)
-        : path_(temporary_name(target)), target_(target) {
-        std::error_code error;
-        if (!fs::create_directory(path_, error))
-            fail(ExitCode::kCannotWrite, "{}: cannot create this folder: {}", path_.string(),
-                 error ? error.message() : "it exists");
-    }
-    ~TemporaryFolder() {
-        std::error_code ignored;
-        fs::remove_all(path_, ignored);
-    }
-    TemporaryFolder(const TemporaryFolder&) = delete;
-    TemporaryFolder& operator=(const TemporaryFolder&) = delete;
-
-    const fs::path& path() const { return path_; }
-    void commit() const {
-        sync_folder(path_);
-        rename_durable(path_, target_);
-    }
-
-  private:
-    fs::path path_, target_;
-};
 
 uint64_t bytes_needed(std::span<const FileContents> files) {
     uint64_t needed = kOverheadBytes;
