@@ -37,9 +37,9 @@ DataTokenizer tokenizer_of(const fs::path& run, const RunConfig& config) {
 
 TrainedModel open_trained_model(const fs::path& folder) {
     Checkpoint checkpoint = open_checkpoint(folder);
-    RunConfig config =
-        parse_config_text(checkpoint.state().config_json,
-                          (checkpoint.folder() / kManifestName).string(), activation_catalog());
+    RunConfig config = parse_config_text(checkpoint.state().config_json,
+                                         (checkpoint.folder() / kManifestName).string(),
+                                         activation_catalog(), ConfigUse::kModel);
     // RUN/checkpoints/step-N
     const fs::path run =
         fs::absolute(checkpoint.folder() / "").lexically_normal().parent_path().parent_path();

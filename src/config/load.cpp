@@ -19,11 +19,12 @@ using Json = nlohmann::ordered_json;
 
 constexpr int kIndent = 4;
 
-RunConfig read_resolved(const config::LocatedJson& tree, const ActivationCatalog& catalog) {
+RunConfig read_resolved(const config::LocatedJson& tree, const ActivationCatalog& catalog,
+                        ConfigUse use) {
     config::Problems problems;
     RunConfig run = config::read_config(config::config_table(catalog), tree, problems);
     problems.throw_if_any();
-    config::resolve(run, tree, catalog, problems);
+    config::resolve(run, tree, catalog, use == ConfigUse::kTrain, problems);
     problems.throw_if_any();
     return run;
 }
@@ -58,15 +59,15 @@ RunConfig load_config(const std::filesystem::path& path, const std::vector<std::
                       const ActivationCatalog& catalog) {
     config::LocatedJson tree = config::read_config_tree(path);
     for (const std::string& text : overrides) config::apply_override(tree, text);
-    return read_resolved(tree, catalog);
+    return read_resolved(tree, catalog, ConfigUse::kTrain);
 }
 
 RunConfig parse_config_text(const std::string& text, const std::string& name,
-                            const ActivationCatalog& catalog) {
+                            const ActivationCatalog& catalog, ConfigUse use) {
     const config::LocatedJson tree = config::parse_located_json(text, name);
     if (tree.object() == nullptr)
         fail(ExitCode::kBadConfig, "{}: a config is a JSON object, {{ ... }}", tree.place.text());
-    return read_resolved(tree, catalog);
+    return read_resolved(tree, catalog, use);
 }
 
 std::string emit_config(const RunConfig& run, const ActivationCatalog& catalog) {

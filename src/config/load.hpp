@@ -20,9 +20,13 @@ namespace polytrain {
 RunConfig load_config(const std::filesystem::path& path, const std::vector<std::string>& overrides,
                       const ActivationCatalog& catalog);
 
+// What a config is wanted for: to train, or to use a model that there is already, which is fine
+// with nothing to train on and no end of training.
+enum class ConfigUse : uint8_t { kTrain, kModel };
+
 // The same for a config that stands alone, as emit_config() wrote it; `name` is for messages.
 RunConfig parse_config_text(const std::string& text, const std::string& name,
-                            const ActivationCatalog& catalog);
+                            const ActivationCatalog& catalog, ConfigUse use = ConfigUse::kTrain);
 
 // The config as JSON text that parses back to the same RunConfig.
 std::string emit_config(const RunConfig& config, const ActivationCatalog& catalog);

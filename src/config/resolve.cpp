@@ -19,8 +19,8 @@ constexpr int64_t kHiddenUnit = 32;   // a gated hidden width is a multiple of i
 class Resolver {
   public:
     Resolver(RunConfig& config, const LocatedJson& tree, const ActivationCatalog& catalog,
-             Problems& problems)
-        : config_(config), tree_(tree), catalog_(catalog), problems_(problems) {}
+             bool trains, Problems& problems)
+        : config_(config), tree_(tree), catalog_(catalog), trains_(trains), problems_(problems) {}
 
     void resolve() {
         resolve_heads();
@@ -133,7 +133,7 @@ class Resolver {
 
     void check_data() {
         const DataConfig& data = config_.data;
-        if (data.train.empty() && !data.synthetic)
+        if (trains_ && data.train.empty() && !data.synthetic)
             blame({"data.train", "data"},
                   "there is nothing to train on; list token files, or set data.synthetic");
         if (!data.train.empty() && data.synthetic)
@@ -166,7 +166,7 @@ class Resolver {
 
     void resolve_train() {
         TrainConfig& train = config_.train;
-        if (train.steps == 0 && train.tokens == 0 && train.seconds == 0)
+        if (trains_ && train.steps == 0 && train.tokens == 0 && train.seconds == 0)
             blame(
                 {"train", "train.steps"},
                 "would never end; set at least one of train.steps, train.tokens and train.seconds "
@@ -272,14 +272,15 @@ class Resolver {
     RunConfig& config_;
     const LocatedJson& tree_;
     const ActivationCatalog& catalog_;
+    bool trains_;
     Problems& problems_;
 };
 
 }  // namespace
 
 void resolve(RunConfig& config, const LocatedJson& tree, const ActivationCatalog& catalog,
-             Problems& problems) {
-    Resolver(config, tree, catalog, problems).resolve();
+             bool trains, Problems& problems) {
+    Resolver(config, tree, catalog, trains, problems).resolve();
 }
 
 }  // namespace polytrain::config

@@ -23,8 +23,9 @@ bool must_match(const std::string& difference) {
 
 void compare_configs(const Checkpoint& checkpoint, const RunConfig& config,
                      const ActivationCatalog& catalog) {
-    const RunConfig saved = parse_config_text(
-        checkpoint.state().config_json, (checkpoint.folder() / kManifestName).string(), catalog);
+    const RunConfig saved = parse_config_text(checkpoint.state().config_json,
+                                              (checkpoint.folder() / kManifestName).string(),
+                                              catalog, ConfigUse::kModel);
     std::string refused;
     for (const std::string& line : config_differences(saved, config, catalog)) {
         if (must_match(line))

@@ -180,12 +180,15 @@ void TrainingSession::initialise(uint64_t seed) {
 
 void TrainingSession::restore(const Checkpoint& checkpoint) {
     const AdamWOptimizer& optimizer = *plan_.optimizer;
+    // An imported model has no moments: they are those of a first step.
+    const bool has_moments = checkpoint.state().updates > 0;
+    if (!has_moments) optimizer.reset(pass());
     for (const Parameter* parameter : plan_.model->parameters()) {
         const TensorId remainder = optimizer.remainder(parameter->index);
         const Shard kept = optimizer.kept(*parameter);
         read_weight(checkpoint, *parameter, pass(),
                     remainder.valid() ? arena_[remainder] : Tensor{}, kept);
-        if (!parameter->learned) continue;
+        if (!parameter->learned || !has_moments) continue;
         const auto read = [&](const char* part, TensorId id) {
             read_into(checkpoint, parameter->name + part, parameter->shape,
                       parameter->first + kept.begin, arena_[id], stream_);

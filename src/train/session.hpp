@@ -66,8 +66,8 @@ class TrainingSession {
     const Transformer& model() const { return *plan_.model; }
 
     void initialise(uint64_t seed);
-    // This rank's weights and moments of a checkpoint, of any layout; a tensor that is missing or
-    // of another shape: exit 78.
+    // This rank's weights and moments of a checkpoint, of any layout; without an update it needs no
+    // moments. A tensor that is missing or of another shape: exit 78.
     void restore(const Checkpoint& checkpoint);
     // The weights and moments that this rank owns, in host memory: a copy that is valid until the
     // next call, or (train.checkpoint_background off) the session's own, valid until the next

@@ -153,7 +153,8 @@ class Run {
 
     void resume(const Checkpoint& checkpoint) {
         const TrainState& saved = checkpoint.state();
-        if (saved.data_fingerprint != state_.data_fingerprint) {
+        // An imported model comes without data.
+        if (!saved.data_fingerprint.empty() && saved.data_fingerprint != state_.data_fingerprint) {
             const std::string changed = fmt::format(
                 "{}: the training data are not those of this checkpoint (fingerprint {} then, {} "
                 "now)",

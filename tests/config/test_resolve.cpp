@@ -123,6 +123,15 @@ TEST_CASE("a run must end, by any of three limits") {
     CHECK_NOTHROW(parse(data + ", \"train\": {\"seconds\": 0.5}}"));
 }
 
+TEST_CASE("a model may be used without data to train on and an end of it") {
+    const RunConfig config = parse_config_text(R"({"model": {"vocab_size": 300}})", "run.json",
+                                               testing::small_catalog(), ConfigUse::kModel);
+    CHECK(config.data.train.empty());
+    CHECK(config.train.steps == 0);
+    CHECK(parse_config_text(emit_config(config, testing::small_catalog()), "again.json",
+                            testing::small_catalog(), ConfigUse::kModel) == config);
+}
+
 TEST_CASE("there are files to train on or else synthetic data, not both") {
     const std::string nothing =
         "there is nothing to train on; list token files, or set data.synthetic";
