@@ -6,6 +6,8 @@
 #include "app/command_checkpoint.hpp"
 #include "app/command_config.hpp"
 #include "app/command_eval.hpp"
+#include "app/command_export.hpp"
+#include "app/command_import.hpp"
 #include "app/command_plan.hpp"
 #include "app/command_prepare.hpp"
 #include "app/command_report.hpp"
@@ -33,6 +35,8 @@ int run(int argc, char** argv) {
     add_eval_command(app);
     add_report_command(app);
     add_checkpoint_command(app);
+    add_export_command(app);
+    add_import_command(app);
     add_config_command(app, activation_catalog);
     add_selftest_command(app);
     try {
