@@ -9,7 +9,7 @@ set -euo pipefail
 
 packages=(g++ cmake ninja-build ccache libdnnl-dev libhwy-dev nlohmann-json3-dev libcli11-dev
           libspdlog-dev libfmt-dev libxxhash-dev libpcre2-dev libutf8proc-dev zlib1g-dev
-          libzstd-dev libbz2-dev libopenmpi-dev openmpi-bin catch2 patch)
+          libzstd-dev libbz2-dev libeigen3-dev libopenmpi-dev openmpi-bin catch2 patch)
 # Text of quickstart, which has one of its own without it; fibers of the emulated CUDA tests.
 optional=(bible-kjv libboost-context-dev)
 for argument in "$@"; do

@@ -3,6 +3,7 @@
 #include <CLI/CLI.hpp>
 #include <csignal>
 
+#include "app/command_analyze.hpp"
 #include "app/command_checkpoint.hpp"
 #include "app/command_config.hpp"
 #include "app/command_eval.hpp"
@@ -34,6 +35,7 @@ int run(int argc, char** argv) {
     add_sample_command(app);
     add_eval_command(app);
     add_report_command(app);
+    add_analyze_command(app);
     add_checkpoint_command(app);
     add_export_command(app);
     add_import_command(app);

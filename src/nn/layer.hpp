@@ -34,6 +34,8 @@ struct Planner {
     // Gradients of a block are read before backward goes on to the next, which may then use their
     // memory (parallel.sharding 2).
     bool shares_gradients = false;
+    // Inference: what a backward would read is there after the pass, to be looked at.
+    bool keeps_activations = false;
 
     int64_t rows() const { return batch * time; }
     DType acc() const { return accumulator_of(dtype); }
@@ -47,8 +49,8 @@ struct Planner {
     // A tensor that a block's backward reads: saved, or where blocks are recomputed (and in
     // inference, which has no backward) memory that all blocks share.
     TensorId saved_in_block(std::string name, Shape shape, DType type) const {
-        return training && recompute != Recompute::kBlock ? saved(std::move(name), shape, type)
-                                                          : scratch(std::move(name), shape, type);
+        const bool stays = training ? recompute != Recompute::kBlock : keeps_activations;
+        return stays ? saved(std::move(name), shape, type) : scratch(std::move(name), shape, type);
     }
     // A view without memory, to ask about an op before there is any.
     Tensor described(TensorId id) const {

@@ -11,6 +11,7 @@
 #include "core/strict_json.hpp"
 #include "model/estimate.hpp"
 #include "model/transformer.hpp"
+#include "report/analyses.hpp"
 
 namespace polytrain {
 namespace {
@@ -122,6 +123,7 @@ RunMetrics read_run(const std::filesystem::path& run_folder, const ActivationCat
     const std::string config_text = read_file(config);
     flatten(parse_strict_json(config_text, config, kConfigDepth), "", run.config);
     run.parameters = parameters_of(config_text, config, catalog);
+    run.analyses = read_analyses(run_folder);
     return run;
 }
 

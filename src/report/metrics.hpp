@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "ops/activation.hpp"
+#include "report/chart.hpp"
 
 namespace polytrain {
 
@@ -23,6 +24,13 @@ struct MetricsRecord {
     std::optional<double> mfu;
 };
 
+// What `polytrain analyze` found of a run: of charts by their titles the run's points, and the
+// cosines of its hidden states.
+struct RunAnalyses {
+    std::map<std::string, std::vector<Point>> by_layer, by_step;
+    std::vector<std::vector<double>> cosine;
+};
+
 struct RunMetrics {
     std::string name;                           // of the run's folder
     std::vector<MetricsRecord> records;         // by ascending step
@@ -33,6 +41,7 @@ struct RunMetrics {
     // activations' coefficients by layer.
     std::map<std::string, double> val_losses;
     std::map<int64_t, std::vector<double>> coefficients;
+    RunAnalyses analyses;
 };
 
 // Reads a run's folder. Steps that a resumed run did again count as it did them last. A last line

@@ -4,6 +4,7 @@
 #include <string_view>
 
 #include "core/file.hpp"
+#include "report/analyses.hpp"
 #include "report/curves.hpp"
 #include "report/tables.hpp"
 
@@ -67,7 +68,7 @@ summary { cursor: pointer; margin-top: 0.6em; }
 std::string report_html(const std::vector<RunMetrics>& runs) {
     return std::string(kHead) + final_section(runs) + validation_section(runs) +
            training_section(runs) + validation_sets_section(runs) + difference_section(runs) +
-           coefficient_section(runs) + "</body>\n</html>\n";
+           coefficient_section(runs) + analysis_section(runs) + "</body>\n</html>\n";
 }
 
 void write_report(const std::vector<std::filesystem::path>& run_folders,

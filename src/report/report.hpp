@@ -9,8 +9,8 @@
 namespace polytrain {
 
 // One self-contained HTML page about the runs: final figures, loss curves over tokens, the config
-// keys in which the runs differ, and the coefficients that their activations learned. No scripts,
-// nothing from elsewhere.
+// keys in which the runs differ, the coefficients that their activations learned, and what
+// `polytrain analyze` found. No scripts, nothing from elsewhere.
 std::string report_html(const std::vector<RunMetrics>& runs);
 
 // Reads the runs' folders and writes the page to `out`, in place of an older one. Errors as

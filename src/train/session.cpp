@@ -385,14 +385,14 @@ std::vector<std::pair<std::string, std::vector<double>>> TrainingSession::coeffi
 
 InferenceSession::InferenceSession(const RunConfig& config, Backend& backend, const OpTable& ops,
                                    const Checkpoint& checkpoint, int64_t batch, int64_t time,
-                                   int64_t cache)
+                                   int64_t cache, bool keeps_activations)
     : ops_(ops), model_(config.model, ops.activations()), stream_(backend) {
-    MemoryPlan memory;
     Planner planner{
-        memory, ops, batch, time > 0 ? time : config.model.context, storage_type(config), false};
+        memory_, ops, batch, time > 0 ? time : config.model.context, storage_type(config), false};
     planner.cache = cache;
+    planner.keeps_activations = keeps_activations;
     model_.plan(planner);
-    arena_ = std::make_unique<Arena>(backend, memory);
+    arena_ = std::make_unique<Arena>(backend, memory_);
     for (const Parameter* parameter : model_.parameters())
         read_weight(checkpoint, *parameter, pass());
     model_.prepare(pass());
@@ -401,6 +401,22 @@ InferenceSession::InferenceSession(const RunConfig& config, Backend& backend, co
 double InferenceSession::loss_sum(const HostBatch& batch) const {
     upload(batch, model_, pass());
     return model_.forward(pass()).cross_entropy;
+}
+
+void InferenceSession::run_layers(const HostBatch& batch) const {
+    upload(batch, model_, pass());
+    model_.run_layers(pass());
+}
+
+std::vector<float> InferenceSession::values(const std::string& tensor) const {
+    const auto& entries = memory_.entries();
+    const auto found = std::find_if(entries.begin(), entries.end(),
+                                    [&](const auto& entry) { return entry.name == tensor; });
+    PT_CHECK(found != entries.end() && found->dtype == DType::kF32, "no f32 {} is planned", tensor);
+    const Tensor planned = pass()[TensorId{static_cast<int>(found - entries.begin())}];
+    std::vector<float> host(static_cast<size_t>(planned.elements()));
+    stream_.download(host.data(), planned, planned.bytes());
+    return host;
 }
 
 }  // namespace polytrain

@@ -135,11 +135,11 @@ class TrainingSession {
 class InferenceSession {
   public:
     // Planned for `batch` sequences of `time` tokens (0: the model's context), and with `cache` > 0
-    // for keys and values of so many tokens, as Planner has it. Out of memory: exit 70 with the
-    // plan. A checkpoint of another model: exit 78.
+    // for keys and values of so many tokens, as Planner has it, and keeps_activations. Out of
+    // memory: exit 70 with the plan. A checkpoint of another model: exit 78.
     InferenceSession(const RunConfig& config, Backend& backend, const OpTable& ops,
                      const Checkpoint& checkpoint, int64_t batch = 1, int64_t time = 0,
-                     int64_t cache = 0);
+                     int64_t cache = 0, bool keeps_activations = false);
 
     const Transformer& model() const { return model_; }
     // For all planned rows, or `rows` of them behind `position` tokens in the cache.
@@ -149,10 +149,16 @@ class InferenceSession {
 
     // The sum over a whole batch's scored tokens of their losses.
     double loss_sum(const HostBatch& batch) const;
+    // The layers alone over a whole batch.
+    void run_layers(const HostBatch& batch) const;
+    // What the last pass left in a planned f32 tensor ("layers.0.out_NC"), in host memory; of what
+    // doesn't go from layer to layer, only where the session keeps_activations.
+    std::vector<float> values(const std::string& tensor) const;
 
   private:
     const OpTable& ops_;
     Transformer model_;
+    MemoryPlan memory_;
     std::unique_ptr<Arena> arena_;
     Stream stream_;
 };
