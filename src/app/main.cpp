@@ -4,6 +4,7 @@
 #include <csignal>
 
 #include "app/command_analyze.hpp"
+#include "app/command_bench.hpp"
 #include "app/command_checkpoint.hpp"
 #include "app/command_config.hpp"
 #include "app/command_eval.hpp"
@@ -39,6 +40,7 @@ int run(int argc, char** argv) {
     add_checkpoint_command(app);
     add_export_command(app);
     add_import_command(app);
+    add_bench_command(app);
     add_config_command(app, activation_catalog);
     add_selftest_command(app);
     try {

@@ -151,3 +151,32 @@ TEST_CASE("analyze: what is missing") {
     CHECK(run_program("analyze coefficients " + none).exit_code == 66);
     CHECK_FALSE(fs::exists(none));
 }
+
+TEST_CASE("bench: each activation in a feed-forward part, with its time, memory and FLOPs") {
+    const std::string command =
+        "bench activation --device cpu --threads 1 --width 16 --hidden 24 --tokens 8 --seconds 0";
+    const ProgramResult result = run_program(command + " --json");
+    INFO(result.err);
+    REQUIRE(result.exit_code == 0);
+    const json found = json::parse(result.out);
+    CHECK(found["tokens"] == 8);
+    std::map<std::string, json> rows;
+    for (const json& row : found["activations"]) {
+        rows[row["activation"].get<std::string>()] = row;
+        CHECK(row["forward_flops_per_token"] == 2 * 2 * 16 * 24);  // all alike, by their widths
+        CHECK(row["backward_flops_per_token"] == 4 * 2 * 16 * 24);
+        for (const char* key :
+             {"forward_ms", "backward_ms", "activation_forward_ms", "activation_backward_ms"})
+            CHECK(row[key].get<double>() > 0);
+    }
+    for (const char* name : {"relu", "gelu", "polyrelu", "polynorm", "swiglu"})
+        CHECK(rows.count(name) == 1);
+    // In f32: the input, what the activation gets and gives, and polynorm's statistics.
+    CHECK(rows["relu"]["saved_bytes_per_token"] == 4 * (16 + 24 + 24));
+    CHECK(rows["polynorm"]["saved_bytes_per_token"] == 4 * (16 + 24 + 24 + 3));
+    CHECK(rows["swiglu"]["saved_bytes_per_token"] == 4 * (16 + 2 * 16 + 16));
+    CHECK(rows["swiglu"]["hidden"] == 16);
+    CHECK_THAT(run_program(command).out, ContainsSubstring("polynorm"));
+    CHECK(run_program("bench").exit_code == 2);
+    CHECK(run_program("bench activation --width 0").exit_code == 2);
+}

@@ -6,9 +6,12 @@
 #include <fmt/format.h>
 #include <omp.h>
 
+#include <algorithm>
 #include <charconv>
+#include <cmath>
 #include <oneapi/dnnl/dnnl.hpp>
 
+#include "core/clock.hpp"
 #include "core/thread_pool.hpp"
 #include "kernels/cpu/backend.hpp"
 #include "op_bench/timing.hpp"

@@ -1,14 +1,12 @@
 #pragma once
 // An op with memory of its own, timed.
 
-#include <algorithm>
-#include <cmath>
 #include <cstring>
 #include <vector>
 
 #include "core/bf16.hpp"
-#include "core/clock.hpp"
 #include "op_bench/bench.hpp"
+#include "tensor/timing.hpp"
 
 namespace polytrain::bench {
 
@@ -85,32 +83,13 @@ class OnDevice {
     Op op;
 };
 
-// Seconds of one run: the least of five batches, each of as many runs as take `least_seconds`, by
-// the host's clock around a wait for the device.
-template <class Op>
-double seconds_of(const Bench& bench, const OnDevice<Op>& prepared) {
-    const auto batch = [&](int count) {
-        bench.stream.synchronize();
-        const Stopwatch watch;
-        for (int i = 0; i < count; ++i) prepared.run();
-        bench.stream.synchronize();
-        return watch.seconds() / count;
-    };
-    batch(2);  // libraries choose and load what they run
-    const double once = batch(1);
-    const int count = static_cast<int>(std::clamp(bench.least_seconds / once, 1.0, 1000.0));
-    double best = once;
-    for (int i = 0; i < 5; ++i) best = std::min(best, batch(count));
-    return best;
-}
-
 // Adds the op's time to the results, unless it is left out; with `flops` as the speed of products,
 // else as bandwidth.
 template <class Op>
 void time_op(Bench& bench, const std::string& name, const Op& described_op, double flops = 0) {
     if (name.find(bench.only) == std::string::npos) return;
     const OnDevice<Op> prepared(bench, described_op);
-    const double seconds = seconds_of(bench, prepared);
+    const double seconds = seconds_of(bench.stream, bench.least_seconds, [&] { prepared.run(); });
     nlohmann::ordered_json result{{"op", name},
                                   {"implementation", bench.ops.choice(prepared.op)},
                                   {"milliseconds", 1e3 * seconds}};
