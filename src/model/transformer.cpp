@@ -5,6 +5,8 @@
 #include <cmath>
 
 #include "ops/elementwise.hpp"
+#include "ops/embedding.hpp"
+#include "tensor/host.hpp"
 
 namespace polytrain {
 
@@ -109,6 +111,10 @@ void Transformer::plan(const Planner& planner) {
         d_NC_ = planner.scratch("d_NC", {n, width}, planner.dtype);
         dnormed_NC_ = planner.scratch("dnormed_NC", {n, width}, planner.dtype);
     }
+    if (planner.cache > 0) {
+        asked_N_ = add("asked_N", {n}, DType::kI32, Life::kData);
+        asked_NC_ = planner.scratch("asked_NC", {n, width}, planner.dtype);
+    }
     embedding_.plan(planner);
     for (const auto& block : blocks_) {
         std::optional<MemoryPlan::SharedGradients> shared;
@@ -212,6 +218,28 @@ void Transformer::queue_forward_backward(const Pass& pass, const Hooks& hooks) c
     }
     embedding_.backward(pass, d, pass[ids_N_]);
     ready();
+}
+
+std::vector<double> Transformer::losses_after(const Pass& pass, std::span<const int32_t> rows,
+                                              std::span<const int32_t> targets) const {
+    const int64_t asked = std::ssize(rows), all = head_->whole_chunks(asked);
+    PT_CHECK(asked_N_.valid() && asked == std::ssize(targets) && asked <= all,
+             "{} rows, {} targets, room for {}", asked, targets.size(), all);
+    const auto upload = [&](const Tensor& to, std::span<const int32_t> from, int32_t rest) {
+        std::vector<int32_t> padded(from.begin(), from.end());
+        padded.resize(static_cast<size_t>(all), rest);
+        pass.stream.upload(to, padded.data(), to.bytes());
+    };
+    const Tensor asked_N = pass[asked_N_].rows(0, all), targets_N = pass[targets_N_].rows(0, all);
+    const Tensor asked_NC = pass[asked_NC_].rows(0, all), loss_N = pass[loss_N_].rows(0, asked);
+    upload(asked_N, rows, 0);
+    upload(targets_N, targets, kNotScored);
+    hidden(pass, nullptr);
+    pass.run(EmbeddingForward{asked_N, pass[normed_NC_], asked_NC});
+    head_->forward(pass, asked_NC, targets_N, losses(pass));
+    if (loss_N.dtype == DType::kF64) return to_host<double>(pass.stream, loss_N);
+    const std::vector<float> narrow = to_host<float>(pass.stream, loss_N);
+    return {narrow.begin(), narrow.end()};
 }
 
 Tensor Transformer::logits_after(const Pass& pass, int64_t row) const {

@@ -2,6 +2,8 @@
 
 #include <functional>
 #include <memory>
+#include <span>
+#include <vector>
 
 #include "model/block.hpp"
 #include "model/model_config.hpp"
@@ -59,6 +61,10 @@ class Transformer {
     // The logits [1, vocabulary] that follow row n; planned for inference only. With a cache the
     // rows are appended to it: pass.rows ids at positions from pass.position.
     Tensor logits_after(const Pass& pass, int64_t row) const;
+    // The losses in nats of tokens targets[i] as what follows row rows[i], of which there are at
+    // most as many as planned rows; planned with a cache only. A row may be asked for several.
+    std::vector<double> losses_after(const Pass& pass, std::span<const int32_t> rows,
+                                     std::span<const int32_t> targets) const;
     // Without the head: routers choose, and a cache is appended to.
     void run_layers(const Pass& pass) const { hidden(pass, nullptr); }
 
@@ -79,6 +85,7 @@ class Transformer {
     TensorId ids_N_, targets_N_, rotary_TD_, embedded_NC_, normed_NC_, loss_N_, z_loss_N_,
         loss_sums_2_;
     TensorId d_NC_, dnormed_NC_, sum_scratch_;
+    TensorId asked_N_, asked_NC_;  // with a cache: rows that losses are asked of
 };
 
 }  // namespace polytrain

@@ -1,6 +1,16 @@
 #include "nn/attention.hpp"
 
 namespace polytrain {
+namespace {
+
+// f(segment) for each of the pass's segments; of a pass without, for its rows in use.
+template <class F>
+void for_segments(const Pass& pass, int64_t rows, const F& f) {
+    if (pass.segments.empty()) return f(Segment{0, rows, pass.position});
+    for (const Segment& segment : pass.segments) f(segment);
+}
+
+}  // namespace
 
 Attention::Attention(const std::string& name, const AttentionConfig& config)
     : name_(name),
@@ -68,8 +78,26 @@ Tensor Attention::turned_heads(const Pass& pass, const Tensor& rotary_TD) const 
         norm_->forward(pass, heads, normed);
         heads = normed;
     }
-    pass.run(RotaryApply{rotary_TD, heads, heads_ + kv_heads_, false, pass.position});
+    for_segments(pass, heads.dim(0), [&](const Segment& segment) {
+        pass.run(RotaryApply{rotary_TD, heads.rows(segment.begin, segment.end), heads_ + kv_heads_,
+                             false, segment.position});
+    });
     return heads;
+}
+
+void Attention::attend_to_cache(const Pass& pass, const Tensor& heads_NP,
+                                const Tensor& y_NC) const {
+    int64_t end = 0;
+    for_segments(pass, y_NC.dim(0), [&](const Segment& segment) {
+        PT_CHECK(segment.begin == end, "{}: a segment begins at row {}, behind row {}", name_,
+                 segment.begin, end);
+        end = segment.end;
+        pass.run(AttentionCached{heads_NP.rows(segment.begin, end), pass[cache_TK_],
+                                 y_NC.rows(segment.begin, end), pass[forward_scratch_],
+                                 segment.position, heads_, kv_heads_});
+    });
+    // What lies there may be no numbers, which a router can't choose by.
+    if (end < y_NC.dim(0)) pass.stream.zero(y_NC.rows(end, y_NC.dim(0)));
 }
 
 void Attention::forward(const Pass& pass, const Tensor& x_NC, const Tensor& rotary_TD,
@@ -78,8 +106,7 @@ void Attention::forward(const Pass& pass, const Tensor& x_NC, const Tensor& rota
     qkv_.forward(pass, x_NC, pass.in_use(qkv_NP_));
     const Tensor heads = turned_heads(pass, rotary_TD);
     if (cache_TK_.valid())
-        pass.run(AttentionCached{heads, pass[cache_TK_], y, pass[forward_scratch_], pass.position,
-                                 heads_, kv_heads_});
+        attend_to_cache(pass, heads, y);
     else
         pass.run(AttentionForward{heads, y, pass[lse_NH_], pass[forward_scratch_], time_, heads_,
                                   kv_heads_});

@@ -19,7 +19,7 @@ struct AttentionConfig {
 
 // out = W_out attention(rotary(norm(W_qkv x))), causal; qkv packs query, key and value heads in a
 // row, and the norm of queries and keys is optional. Where a cache is planned, forward appends the
-// pass's keys and values to it and attends to all that it holds.
+// keys and values of each of the pass's segments to it and attends to all that it then holds.
 class Attention {
   public:
     Attention(const std::string& name, const AttentionConfig& config);
@@ -37,6 +37,7 @@ class Attention {
   private:
     // The heads as attention sees them, normed and turned, out of the projection.
     Tensor turned_heads(const Pass& pass, const Tensor& rotary_TD) const;
+    void attend_to_cache(const Pass& pass, const Tensor& heads_NP, const Tensor& y_NC) const;
 
     std::string name_;
     int64_t width_, heads_, kv_heads_, packed_;

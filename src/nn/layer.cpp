@@ -30,8 +30,8 @@ void Planner::declare(Parameter& parameter) const {
         if (exact) parameter.sources = layout.expert;
         gradient = with_first(parameter.shape, parameter.sources * experts);
     }
-    parameter.value =
-        plan.add(parameter.name, parameter.local_shape, parameter.dtype, Life::kParameter);
+    parameter.value = plan.add(parameter.name, parameter.local_shape, parameter.dtype,
+                               borrows ? Life::kBorrowed : Life::kParameter);
     if (training && parameter.learned)
         parameter.gradient = plan.add(parameter.name + ".gradient", gradient,
                                       accumulator_of(parameter.dtype), Life::kGradient);

@@ -4,6 +4,7 @@
 // forward and backward find the memory through a Pass.
 
 #include <algorithm>
+#include <span>
 
 #include "comm/tensor_groups.hpp"
 #include "nn/parameter.hpp"
@@ -23,7 +24,8 @@ struct Planner {
     DType dtype = DType::kF32;    // of activations and matrices
     bool training = true;         // else: no gradients, no backward scratch
     Recompute recompute = Recompute::kNone;
-    int64_t cache = 0;  // inference: keys and values of this many tokens are kept; 0: none
+    int64_t cache = 0;     // inference: keys and values of this many tokens are kept; 0: none
+    bool borrows = false;  // inference: parameters lie in another plan's arena
     Layout layout = {};
     int64_t step_rows = 0;  // tokens of a step, over all ranks
     // Gradients must not depend on the layout: what other ranks' rows add is kept apart by rank
@@ -70,6 +72,12 @@ struct Planner {
     void declare(Parameter& parameter) const;
 };
 
+// Rows [begin, end) of a pass are the tokens of a sequence from `position` on; the tokens before
+// are those that the cache of keys and values holds there.
+struct Segment {
+    int64_t begin = 0, end = 0, position = 0;
+};
+
 // What forward and backward run on.
 struct Pass {
     const OpTable& ops;
@@ -84,6 +92,10 @@ struct Pass {
     // Scored over routed tokens of the whole step: what auxiliary losses are seeded with, so that
     // the division by the scored tokens leaves one by the routed.
     double auxiliary_seed = 1;
+    // Inference over sequences that share tokens: segments side by side from row 0 on, each
+    // appended to the cache at its position, which leaves the cache's later tokens to the next.
+    // Rows behind the last segment are not attended for. Empty: the rows in use are one segment.
+    std::span<const Segment> segments = {};
 
     Tensor operator[](TensorId id) const { return arena[id]; }
     // The rows in use of a tensor of activations.

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "core/checked.hpp"
+
 namespace polytrain {
 namespace {
 
@@ -27,7 +29,8 @@ void LossHead::plan(const Planner& planner) {
         own_->dtype = planner.dtype;
         planner.declare(*own_);
     }
-    const int64_t n = planner.rows(), vocabulary = weight().shape[0];
+    rows_ = planner.rows();
+    const int64_t n = rows_, vocabulary = weight().shape[0];
     full_.rows = std::clamp<int64_t>(kChunkElements / vocabulary, std::min<int64_t>(n, 16), n);
     last_.rows = n % full_.rows;
     const MemoryPlan::Scope scope(planner.plan);
@@ -92,6 +95,10 @@ void LossHead::forward(const Pass& pass, const Tensor& x_NC, const Tensor& targe
 void LossHead::forward_backward(const Pass& pass, const Tensor& x_NC, const Tensor& targets_N,
                                 const Losses& losses, const Tensor& dx_NC) const {
     run(pass, x_NC, targets_N, losses, &dx_NC);
+}
+
+int64_t LossHead::whole_chunks(int64_t rows) const {
+    return std::min(rows_, round_up(rows, full_.rows));
 }
 
 Tensor LossHead::logits(const Pass& pass, const Tensor& x_1C) const {

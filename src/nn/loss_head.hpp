@@ -29,6 +29,9 @@ class LossHead {
     // gradient.
     void forward_backward(const Pass& pass, const Tensor& x_NC, const Tensor& targets_N,
                           const Losses& losses, const Tensor& dx_NC) const;
+    // The least number of rows, at least `rows` of the planned ones, that forward takes: it goes by
+    // whole chunks.
+    int64_t whole_chunks(int64_t rows) const;
     // logits_1V of one row; planned for inference only.
     Tensor logits(const Pass& pass, const Tensor& x_1C) const;
 
@@ -46,6 +49,7 @@ class LossHead {
     std::optional<Parameter> own_;
     const Parameter* tied_ = nullptr;
     double z_weight_;
+    int64_t rows_ = 0;  // planned
     Chunk full_, last_, single_;
     TensorId logits_;
 };

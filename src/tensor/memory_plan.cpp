@@ -35,6 +35,8 @@ std::string_view name_of(Life life) {
             return "scratch";
         case Life::kSnapshot:
             return "snapshot";
+        case Life::kBorrowed:
+            return "borrowed";
     }
     return "?";
 }
@@ -56,6 +58,8 @@ TensorId MemoryPlan::add(std::string name, Shape shape, DType dtype, Life life) 
         push(Area::kSharedGradients, gradient_top_, gradient_peak_);
     } else if (life == Life::kSnapshot) {
         push(Area::kSnapshot, life_bytes, life_bytes);
+    } else if (life == Life::kBorrowed) {
+        entry.area = Area::kBorrowed;
     } else {
         push(Area::kFixed, fixed_bytes_, fixed_bytes_);
         life_bytes += bytes;
@@ -115,6 +119,7 @@ Arena::Arena(Backend& backend, const MemoryPlan& plan) : backend_(backend) {
         size_t start = 0;
         switch (entry.area) {
             case MemoryPlan::Entry::Area::kSnapshot:
+            case MemoryPlan::Entry::Area::kBorrowed:
                 tensors_.emplace_back();
                 continue;
             case MemoryPlan::Entry::Area::kScratch:
@@ -130,6 +135,13 @@ Arena::Arena(Backend& backend, const MemoryPlan& plan) : backend_(backend) {
         tensors_.push_back({static_cast<std::byte*>(buffer_.data()) + offset, entry.shape,
                             entry.dtype, backend.device()});
     }
+}
+
+void Arena::lend(TensorId id, const Tensor& tensor) {
+    PT_CHECK(id.valid() && static_cast<size_t>(id.index) < tensors_.size() &&
+                 !tensors_[static_cast<size_t>(id.index)].present(),
+             "tensor {} has memory", id.index);
+    tensors_[static_cast<size_t>(id.index)] = tensor;
 }
 
 Tensor Arena::operator[](TensorId id) const {

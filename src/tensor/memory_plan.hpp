@@ -3,7 +3,8 @@
 // One plan drives the arena, the table printed at start, `polytrain plan` and the out-of-memory
 // message; there is no second estimator to disagree with it.
 //
-// A snapshot is host memory that whoever planned it allocates; all else lies in the arena.
+// A snapshot is host memory that whoever planned it allocates, and what is borrowed lies in another
+// plan's arena; all else lies in this plan's.
 // Scratch is a stack: what is declared inside a MemoryPlan::Scope shares its bytes with what the
 // scopes after it declare. Gradients declared inside a MemoryPlan::SharedGradients share theirs in
 // the same way, in an area of their own. All other lives keep their own bytes.
@@ -25,12 +26,14 @@ enum class Life : uint8_t {
     kSaved,
     kData,
     kScratch,
-    kSnapshot
+    kSnapshot,
+    kBorrowed
 };
 inline constexpr std::array kLives{Life::kParameter, Life::kGradient, Life::kOptimizer,
                                    Life::kExchange,  Life::kSaved,    Life::kData,
-                                   Life::kScratch,   Life::kSnapshot};
-// "parameter", "gradient", "optimizer", "exchange", "saved", "data", "scratch", "snapshot".
+                                   Life::kScratch,   Life::kSnapshot, Life::kBorrowed};
+// "parameter", "gradient", "optimizer", "exchange", "saved", "data", "scratch", "snapshot",
+// "borrowed".
 std::string_view name_of(Life life);
 
 // Names a planned tensor.
@@ -47,7 +50,7 @@ class MemoryPlan {
         DType dtype;
         Life life;
         size_t offset;  // from the start of the arena, or of `area`
-        enum class Area : uint8_t { kFixed, kSharedGradients, kScratch, kSnapshot } area;
+        enum class Area : uint8_t { kFixed, kSharedGradients, kScratch, kSnapshot, kBorrowed } area;
         size_t bytes() const { return static_cast<size_t>(shape.elements()) * size_of(dtype); }
     };
 
@@ -108,9 +111,11 @@ class Arena {
     // Out of memory: exit 70 with the plan's table in the message.
     Arena(Backend& backend, const MemoryPlan& plan);
 
-    // The view of a planned tensor; an absent Tensor for an id that was never planned, or a
-    // snapshot.
+    // The view of a planned tensor; an absent Tensor for an id that was never planned, a snapshot,
+    // or what is borrowed and was not lent yet.
     Tensor operator[](TensorId id) const;
+    // The memory of a borrowed tensor, of its shape and type, which must outlive the arena's use.
+    void lend(TensorId id, const Tensor& tensor);
     Backend& backend() const { return backend_; }
 
   private:

@@ -43,6 +43,21 @@ TEST_CASE("memory plan: what libraries work in is a row of the table") {
     CHECK_THAT(plan.table(), ContainsSubstring("3.00   of it for kernels and libraries"));
 }
 
+TEST_CASE("memory plan: what is borrowed has no memory but what is lent") {
+    MemoryPlan own, other;
+    const TensorId weight = own.add("w", {100}, DType::kF32, Life::kParameter);
+    const TensorId borrowed = other.add("w", {100}, DType::kF32, Life::kBorrowed);
+    const TensorId rows = other.add("rows", {64}, DType::kF32, Life::kSaved);
+    CHECK(other.total_bytes() == 256);
+    const auto backend = make_cpu_backend(1);
+    const Arena owner(*backend, own);
+    Arena borrower(*backend, other);
+    CHECK_FALSE(borrower[borrowed].present());
+    borrower.lend(borrowed, owner[weight]);
+    CHECK(borrower[borrowed].data == owner[weight].data);
+    CHECK_THROWS_AS(borrower.lend(rows, owner[weight]), InternalError);
+}
+
 TEST_CASE("memory plan: out of memory names the plan") {
     MemoryPlan plan;
     plan.add("huge", {int64_t{1} << 46}, DType::kF32, Life::kSaved);
