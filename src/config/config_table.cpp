@@ -152,6 +152,7 @@ ConfigKey config_table(const ActivationCatalog& catalog) {
             model_table(catalog),
             data_table(),
             train_table(),
+            eval_table(),
             optimizer_table(),
             parallel_table(),
             {.name = "ops",

@@ -99,7 +99,7 @@ Converted convert_text(const ConfigKey& key, const LocatedJson& found) {
         return {{},
                 fmt::format("{} is none of {}{}", json_quoted(*text), quoted_list(key.choices),
                             did_you_mean(nearest(*text, key.choices)))};
-    if (text->empty()) return {{}, "is empty"};
+    if (text->empty() && !key.may_be_empty()) return {{}, "is empty"};
     return {*text, {}};
 }
 

@@ -55,6 +55,10 @@ std::optional<std::string> ConfigKey::default_text() const {
     return to_json(*default_value).dump();
 }
 
+bool ConfigKey::may_be_empty() const {
+    return default_text() == to_json(std::string()).dump();
+}
+
 std::vector<KeyAtPath> all_keys(const ConfigKey& section, const std::string& prefix) {
     std::vector<KeyAtPath> all;
     for (const ConfigKey& key : section.keys) {

@@ -81,6 +81,8 @@ struct ConfigKey {
     std::string allowed_text() const;
     // As JSON; nothing where there is no default.
     std::optional<std::string> default_text() const;
+    // Of a text: only where that is the default.
+    bool may_be_empty() const;
 };
 
 // A key and its dotted path ("data.train.path": a list's name stands for its elements).

@@ -30,6 +30,7 @@ class Resolver {
         check_data();
         resolve_vocabulary();
         resolve_train();
+        check_tasks();
         check_sizes();
     }
 
@@ -184,6 +185,13 @@ class Resolver {
                   train.batch, count, train.micro_batch);
         if (const auto step_tokens = checked_product({train.batch, config_.model.context}))
             check_schedule(*step_tokens);
+    }
+
+    void check_tasks() {
+        if (config_.data.synthetic && !config_.eval.tasks.empty())
+            blame({"eval.tasks"}, "are texts, which no model of synthetic tokens can read");
+        if (config_.eval.every > 0 && config_.eval.tasks.empty())
+            blame({"eval.every"}, "has no use without eval.tasks");
     }
 
     // The length of the schedule: its own, or that of the run.

@@ -4,8 +4,10 @@
 #include <cstdint>
 #include <map>
 #include <string>
+#include <vector>
 
 #include "data/data_config.hpp"
+#include "data/task_source.hpp"
 #include "model/model_config.hpp"
 #include "optim/optimizer_config.hpp"
 
@@ -41,6 +43,14 @@ struct TrainConfig {
     bool operator==(const TrainConfig&) const = default;
 };
 
+// Tasks that are asked while the model trains.
+struct EvalConfig {
+    std::vector<TaskSource> tasks = {};
+    int64_t every = 0;         // steps; 0: as train.eval_every
+    int64_t batch_tokens = 0;  // of a forward pass; 0: the usual number
+    bool operator==(const EvalConfig&) const = default;
+};
+
 // How the work is spread over the ranks of a launch; their number is the launcher's to say.
 struct ParallelConfig {
     int64_t expert = 1;    // ranks that share the experts of a layer
@@ -59,6 +69,7 @@ struct RunConfig {
     ModelConfig model;
     DataConfig data;
     TrainConfig train;
+    EvalConfig eval;
     OptimizerConfig optimizer;
     ParallelConfig parallel;
     std::map<std::string, std::string> ops_force;  // op base name -> implementation

@@ -39,10 +39,10 @@ Json number_schema(const ConfigKey& key) {
 
 Json text_schema(const ConfigKey& key) {
     Json schema{{"type", "string"}};
-    if (key.choices.empty())
-        schema["minLength"] = 1;
-    else
+    if (!key.choices.empty())
         schema["enum"] = key.choices;
+    else if (!key.may_be_empty())
+        schema["minLength"] = 1;
     return schema;
 }
 

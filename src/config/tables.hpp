@@ -11,6 +11,7 @@ ConfigKey config_table(const ActivationCatalog& catalog);
 
 ConfigKey model_table(const ActivationCatalog& catalog);
 ConfigKey train_table();
+ConfigKey eval_table();
 ConfigKey optimizer_table();
 
 }  // namespace polytrain::config

@@ -20,6 +20,9 @@ RunConfig unusual_config() {
     run.data.validation = {{"b", "b.bin"}, {"a.b", "c.bin"}};
     run.train.seconds = 0.1 + 0.2;
     run.train.tokens = 1000000000000000;
+    run.eval.tasks = {{"piqa", "piqa.jsonl", "olmo", 5, "train.jsonl", 100},
+                      {.path = "requests.jsonl"}};  // a name that the file shall tell
+    run.eval.every = 7;
     run.optimizer.lr = 6.02214076e-4;
     run.ops_force = {{"linear", "reference"}, {"attention", "cpu"}};
     return run;
@@ -41,7 +44,8 @@ TEST_CASE("every key is emitted, in the order of the tables") {
         for (const auto& item : object.items()) all += item.key() + " ";
         return all;
     };
-    CHECK(names(json) == "seed device precision threads model data train optimizer parallel ops ");
+    CHECK(names(json) ==
+          "seed device precision threads model data train eval optimizer parallel ops ");
     CHECK(names(json["model"]) ==
           "d_model layers heads kv_heads context vocab_size qk_norm tied rope_theta norm_eps "
           "z_loss init feed_forward moe ");
@@ -59,6 +63,8 @@ TEST_CASE("every key is emitted, in the order of the tables") {
           "checkpoint_every checkpoint_background keep_last keep_every checkpoint_failure "
           "spike_guard log_every "
           "tensorboard ");
+    CHECK(names(json["eval"]) == "tasks every batch_tokens ");
+    CHECK(names(json["eval"]["tasks"][0]) == "name path dialect shots examples limit ");
     CHECK(names(json["optimizer"]) ==
           "lr beta1 beta2 eps weight_decay decay_embeddings decay_gains clip schedule ");
     CHECK(names(json["optimizer"]["schedule"]) ==

@@ -48,7 +48,7 @@ std::string config_with(const std::string& section, const std::string& name) {
         node = &(*node)[section.substr(begin, end - begin)];
         begin = end + 1;
     }
-    if (section == "data.train") node = &(*node)[0];
+    if (section == "data.train" || section == "eval.tasks") node = &(*node)[0];
     (*node)[name] = nlohmann::json::object();
     return config.dump();
 }

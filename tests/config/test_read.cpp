@@ -171,6 +171,8 @@ TEST_CASE("a wrong type says what was found and what is wanted") {
           "run.json:1:36: data.train.1: wants an object, found text \"b\"");
     CHECK(parse_failure("{\"data\": {\"train\": [{\"path\": \"\"}]}}") ==
           "run.json:1:30: data.train.0.path: is empty");
+    CHECK(parse_failure("{\"eval\": {\"tasks\": [{\"name\": \"\", \"path\": \"\"}]}}") ==
+          "run.json:1:42: eval.tasks.0.path: is empty");
     CHECK(parse_failure("\n[]") == "run.json:2:1: a config is a JSON object, { ... }");
 }
 
