@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 
@@ -18,11 +19,11 @@ class Deadline {
     double left() const;
 
     void step_took(double seconds);
-    void evaluation_took(double seconds) { evaluation_ = seconds; }
+    void evaluation_took(double seconds) { evaluation_ = std::max(evaluation_, seconds); }
     void save_took(double seconds) { save_ = seconds; }  // or, before the first, may take
 
     // Whether the time left may not hold one more step, as long as the longest of the recent ones,
-    // with an evaluation where there is one to come, and `saves` saves.
+    // with the longest evaluation so far where there is one to come, and `saves` saves.
     bool is_near(bool with_evaluation, int saves) const;
 
   private:

@@ -7,6 +7,7 @@
 #include "core/error.hpp"
 #include "core/file.hpp"
 #include "core/log.hpp"
+#include "eval/task_report.hpp"
 
 namespace polytrain {
 namespace {
@@ -48,6 +49,7 @@ void put_loads(nlohmann::ordered_json& line, const StepMetrics& metrics) {
 void put_evaluation(nlohmann::ordered_json& line, const StepMetrics& metrics) {
     if (const auto val_loss = metrics.val_loss()) line["val_loss"] = *val_loss;
     if (metrics.validation.size() > 1) line["val_losses"] = metrics.validation;
+    if (!metrics.tasks.empty()) line["tasks"] = tasks_as_json(metrics.tasks);
     for (const auto& [name, values] : metrics.coefficients) line["coefficients"][name] = values;
 }
 
@@ -60,9 +62,11 @@ void add_last_evaluation(const std::filesystem::path& path, int64_t step,
     const size_t newline = text.size() < 2 ? std::string::npos : text.rfind('\n', text.size() - 2);
     const size_t begin = newline == std::string::npos ? 0 : newline + 1;
     auto line = nlohmann::ordered_json::parse(text.substr(begin), nullptr, false);
-    if (!line.is_object() || line["step"] != step || line.contains("val_loss")) return;
+    if (!line.is_object() || line["step"] != step || line.contains("val_loss") ||
+        line.contains("tasks"))
+        return;
     StepMetrics metrics;
-    if (!evaluate(metrics) || metrics.validation.empty()) return;
+    if (!evaluate(metrics) || (metrics.validation.empty() && metrics.tasks.empty())) return;
     put_evaluation(line, metrics);
     write_file_atomic(path, text.substr(0, begin) + line.dump() + "\n");
 }

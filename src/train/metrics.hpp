@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "core/append_file.hpp"
+#include "eval/task_set.hpp"
 #include "train/step_statistics.hpp"
 
 namespace polytrain {
@@ -33,6 +34,7 @@ struct StepMetrics {
     std::optional<int64_t> filtered_sequences;  // by data.repetition_filter, where it is on
     // By name of the validation set; empty when the step was not followed by an evaluation.
     std::map<std::string, double> validation;
+    std::vector<TaskResult> tasks;  // empty when the step was followed by none
     // Of every activation, by the parameter's name, in the model's order; empty like `validation`.
     std::vector<std::pair<std::string, std::vector<double>>> coefficients;
 

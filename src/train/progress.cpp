@@ -15,6 +15,8 @@ std::string progress_line(const StepMetrics& metrics, const ProgressFigures& fig
     if (metrics.skipped) text += "  skipped";
     if (figures.seconds_left >= 0) text += "  left " + duration_text(figures.seconds_left);
     if (const auto val_loss = metrics.val_loss()) text += fmt::format("  val {:.4f}", *val_loss);
+    for (const TaskResult& task : metrics.tasks)
+        text += fmt::format("  {} {:.4f}", task.name, task.score());
     return text;
 }
 
@@ -26,7 +28,7 @@ double Progress::seconds_left(int64_t step, double limit_left) const {
 
 void Progress::show(const StepMetrics& metrics, double limit_left) {
     speed_.add(since_start_.seconds(), metrics.tokens_per_s);
-    const bool evaluated = !metrics.validation.empty();
+    const bool evaluated = !metrics.validation.empty() || !metrics.tasks.empty();
     // On a terminal evaluations and skipped steps stay, the rest is written over.
     const bool stays = evaluated || metrics.skipped;
     if (!live_line_.terminal() && !stays && metrics.step != 1 && metrics.step % log_every_ != 0)

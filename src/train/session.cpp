@@ -1,6 +1,7 @@
 #include "train/session.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <new>
 
@@ -386,7 +387,10 @@ std::vector<std::pair<std::string, std::vector<double>>> TrainingSession::coeffi
 InferenceSession::InferenceSession(const RunConfig& config, Backend& backend, const OpTable& ops,
                                    const Checkpoint& checkpoint, int64_t batch, int64_t time,
                                    int64_t cache, bool keeps_activations)
-    : ops_(ops), model_(config.model, ops.activations()), stream_(backend) {
+    : ops_(ops),
+      model_(config.model, ops.activations()),
+      own_stream_(std::in_place, backend),
+      stream_(*own_stream_) {
     Planner planner{
         memory_, ops, batch, time > 0 ? time : config.model.context, storage_type(config), false};
     planner.cache = cache;
@@ -396,6 +400,45 @@ InferenceSession::InferenceSession(const RunConfig& config, Backend& backend, co
     for (const Parameter* parameter : model_.parameters())
         read_weight(checkpoint, *parameter, pass());
     model_.prepare(pass());
+}
+
+InferenceSession::InferenceSession(const RunConfig& config, const TrainingSession& training,
+                                   int64_t time, int64_t cache)
+    : ops_(training.pass().ops),
+      model_(config.model, ops_.activations()),
+      stream_(training.pass().stream),
+      grid_(training.pass().grid),
+      groups_(training.pass().groups) {
+    Planner planner{memory_, ops_, 1, time, storage_type(config), false};
+    planner.cache = cache;
+    planner.borrows = true;
+    planner.layout = grid_->layout();
+    // One expert's rows of one rank must fit.
+    if (config.parallel.expert_rows > 0)
+        planner.expert_rows = std::max(config.parallel.expert_rows, time);
+    model_.plan(planner);
+    arena_ = std::make_unique<Arena>(stream_.backend(), memory_);
+    for (const Parameter* parameter : model_.parameters()) {
+        const auto index = static_cast<size_t>(parameter->index);
+        arena_->lend(parameter->value,
+                     training.pass()[training.model().parameters()[index]->value]);
+    }
+    model_.prepare(pass());
+}
+
+std::vector<double> InferenceSession::losses(const PackedSequences& packed) const {
+    Pass on = pass();
+    // A rank without sequences takes part in the exchanges of experts all the same.
+    static constexpr std::array kIdle{Segment{0, 1, 0}};
+    on.segments = packed.segments;
+    if (packed.segments.empty()) on.segments = kIdle;
+    const Tensor ids_N = model_.ids(on);
+    std::vector<int32_t> ids = packed.ids;
+    PT_CHECK(std::ssize(ids) <= ids_N.elements(), "{} rows, {} planned", ids.size(),
+             ids_N.elements());
+    ids.resize(static_cast<size_t>(ids_N.elements()));
+    stream_.upload(ids_N, ids.data(), ids_N.bytes());
+    return model_.losses_after(on, packed.rows, packed.targets);
 }
 
 double InferenceSession::loss_sum(const HostBatch& batch) const {

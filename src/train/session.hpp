@@ -14,6 +14,7 @@
 #include "checkpoint/save.hpp"
 #include "config/run_config.hpp"
 #include "data/host_batch.hpp"
+#include "eval/packed_sequences.hpp"
 #include "model/transformer.hpp"
 #include "optim/adamw.hpp"
 #include "tensor/repeated_work.hpp"
@@ -131,7 +132,7 @@ class TrainingSession {
     int64_t bad_round_ = 0;
 };
 
-// A checkpoint's model in memory, without gradients: for evaluation, and under a Decoder.
+// A model in memory, without gradients: for evaluation, and under a Decoder.
 class InferenceSession {
   public:
     // Planned for `batch` sequences of `time` tokens (0: the model's context), and with `cache` > 0
@@ -140,11 +141,16 @@ class InferenceSession {
     InferenceSession(const RunConfig& config, Backend& backend, const OpTable& ops,
                      const Checkpoint& checkpoint, int64_t batch = 1, int64_t time = 0,
                      int64_t cache = 0, bool keeps_activations = false);
+    // The model that `training`, which must outlive it, is training, with its weights as they are
+    // at each call; as above for one sequence. Its ranks share the experts: all make each pass.
+    InferenceSession(const RunConfig& config, const TrainingSession& training, int64_t time,
+                     int64_t cache);
 
     const Transformer& model() const { return model_; }
+    const MemoryPlan& memory() const { return memory_; }
     // For all planned rows, or `rows` of them behind `position` tokens in the cache.
     Pass pass(int64_t rows = 0, int64_t position = 0) const {
-        return {ops_, *arena_, stream_, rows, position};
+        return {ops_, *arena_, stream_, rows, position, grid_, groups_};
     }
 
     // The sum over a whole batch's scored tokens of their losses.
@@ -154,13 +160,19 @@ class InferenceSession {
     // What the last pass left in a planned f32 tensor ("layers.0.out_NC"), in host memory; of what
     // doesn't go from layer to layer, only where the session keeps_activations.
     std::vector<float> values(const std::string& tensor) const;
+    // The losses in nats of what is looked for in sequences, of none perhaps; planned with a cache.
+    std::vector<double> losses(const PackedSequences& packed) const;
 
   private:
     const OpTable& ops_;
     Transformer model_;
     MemoryPlan memory_;
     std::unique_ptr<Arena> arena_;
-    Stream stream_;
+    std::optional<Stream> own_stream_;
+    const Stream& stream_;  // a training session's, or our own
+    // Of a training session.
+    const Grid* grid_ = nullptr;
+    const TensorGroups* groups_ = nullptr;
 };
 
 }  // namespace polytrain

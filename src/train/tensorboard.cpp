@@ -134,6 +134,11 @@ Message summary_of(const StepMetrics& metrics) {
         add_scalar(summary, fmt::format("entropy/layers.{}", layer), metrics.loads[layer].entropy);
     }
     for (const auto& [name, loss] : metrics.validation) add_scalar(summary, "val/" + name, loss);
+    for (const TaskResult& task : metrics.tasks)
+        for (const MetricMean& mean : task.metrics)
+            add_scalar(summary,
+                       fmt::format("tasks/{}/{}", task.name, name_of(mean.metric, task.dialect)),
+                       mean.mean);
     for (const auto& [name, values] : metrics.coefficients)
         for (size_t k = 0; k < values.size(); ++k)
             add_scalar(summary, fmt::format("{}{}", coefficient_tag(name), k), values[k]);

@@ -24,6 +24,7 @@
 #include "train/run_folder.hpp"
 #include "train/session.hpp"
 #include "train/spike_guard.hpp"
+#include "train/task_evaluation.hpp"
 #include "train/tensorboard.hpp"
 #include "train/validation.hpp"
 
@@ -56,6 +57,7 @@ class Run {
         check_same_data(grid.all(), loader_.fingerprint());
         deadline_.save_took(first_save_seconds(session_.memory()));
         const std::string tokenizer_text = check_tokenizer();
+        if (!config.eval.tasks.empty()) tasks_.emplace(config, tokenizer_.get(), session_);
         OpenedRun opened =
             open_run_folder(options.run_folder, options.resume, config, ops.activations(), grid);
         lock_ = std::move(opened.lock);
@@ -92,8 +94,7 @@ class Run {
             // Decided once a step: the clock must not run out between evaluation and save.
             const bool time_is_up = is_time_up();
             complete = reached_goal() || (time_is_up && last_step_ == 0);
-            const bool evaluated =
-                (!complete && !every(config_.train.eval_every)) || evaluate(metrics);
+            const bool evaluated = evaluate(metrics, complete);
             if (!metrics.validation.empty() || complete)
                 metrics.coefficients = session_.coefficients();
             if (metrics_file) metrics_file->append(metrics);
@@ -118,7 +119,7 @@ class Run {
     // Rank 0 knows whether it is wanted.
     void make_up_last_evaluation() {
         const auto evaluated = [this](StepMetrics& metrics) {
-            if (!evaluate(metrics)) stop_if_asked();
+            if (!evaluate(metrics, true)) stop_if_asked();
             metrics.coefficients = session_.coefficients();
             return true;
         };
@@ -209,17 +210,25 @@ class Run {
             "reach {:.3g} FLOP/s; memory{}:\n{}",
             count.parameters, active, count.coefficients, flops_per_token_, peak_,
             grid_.layout().ranks > 1 ? " of rank 0" : "", session_.memory().table());
+        if (tasks_)
+            log::info("{} of at most {} tokens; {:.2f} MiB beside the above", tasks_->description(),
+                      task_rows(config_, config_.eval.batch_tokens),
+                      static_cast<double>(tasks_->memory().total_bytes()) / (1 << 20));
     }
 
-    bool every(int64_t steps) const { return steps > 0 && state_.step % steps == 0; }
+    static bool is_at(int64_t step, int64_t every) { return every > 0 && step % every == 0; }
+    bool every(int64_t steps) const { return is_at(state_.step, steps); }
+    int64_t steps_between_tasks() const {
+        return config_.eval.every > 0 ? config_.eval.every : config_.train.eval_every;
+    }
     bool reached_goal() const { return last_step_ > 0 && state_.step >= last_step_; }
 
     // Whether train.seconds has room, on every rank, for what would come before the launch could
     // stop again, and for the saves that are then to be waited for.
     bool is_time_up() const {
-        const bool evaluates =
-            last_step_ == 0 ||
-            (config_.train.eval_every > 0 && (state_.step + 1) % config_.train.eval_every == 0);
+        const bool evaluates = last_step_ == 0 ||
+                               is_at(state_.step + 1, config_.train.eval_every) ||
+                               (tasks_ && is_at(state_.step + 1, steps_between_tasks()));
         if (!deadline_.exists()) return false;
         return highest(grid_, deadline_.is_near(evaluates, saver_.busy() ? 2 : 1) ? 1 : 0,
                        "time is up") == 1;
@@ -292,13 +301,23 @@ class Run {
         return metrics;
     }
 
-    // False where a signal ended it early: then the step has no validation loss.
-    bool evaluate(StepMetrics& metrics) {
+    // What is due after this step. False where a signal ended it early: then the step has neither
+    // validation losses nor tasks.
+    bool evaluate(StepMetrics& metrics, bool is_last) {
+        const bool has_losses = is_last || every(config_.train.eval_every);
+        const bool has_tasks = tasks_ && (is_last || every(steps_between_tasks()));
+        if (!has_losses && !has_tasks) return true;
         const Stopwatch watch;
-        const auto losses =
-            validation_.losses(session_, grid_, state_.step, [&] { return caught_signal() != 0; });
-        if (!losses) return false;
-        metrics.validation = *losses;
+        const auto stop = [&] { return caught_signal() != 0; };
+        std::optional<std::map<std::string, double>> losses;
+        if (has_losses && !(losses = validation_.losses(session_, grid_, state_.step, stop)))
+            return false;
+        if (has_tasks) {
+            auto results = tasks_->results(grid_.all(), stop);
+            if (!results) return false;
+            metrics.tasks = std::move(*results);
+        }
+        if (losses) metrics.validation = std::move(*losses);
         deadline_.evaluation_took(watch.seconds());
         return true;
     }
@@ -349,6 +368,7 @@ class Run {
     Loader loader_;
     TrainingSession session_;
     Validation validation_;
+    std::optional<TaskEvaluation> tasks_;  // after the session, whose weights it uses
     SpikeGuard guard_;
     TrainState state_;
     double flops_per_token_ = 0, peak_ = 0;
