@@ -61,7 +61,9 @@ void run_rank(const EvalArguments& arguments, World& world) {
 
 void run(const EvalArguments& arguments) {
     const std::unique_ptr<World> world = World::open();
-    run_on_rank(*world, [&] { run_rank(arguments, *world); });
+    run_on_rank(
+        *world, [&] { run_rank(arguments, *world); },
+        [] { return false; });  // a signal ends the program by itself
 }
 
 void add_task_options(CLI::App& command, EvalArguments& arguments) {
