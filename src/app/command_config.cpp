@@ -33,9 +33,15 @@ void add_config_command(CLI::App& app, const std::function<const ActivationCatal
         show->add_option("--set", "Set one key, as in --set optimizer.lr=0.001; may come often")
             ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
             ->allow_extra_args(false);
-    show->callback([path, overrides, catalog] {
+    const CLI::Option* shrink =
+        show->add_flag("--shrink")
+            ->description("As `train --shrink` has it, for one rank (docs/experiments.md)");
+    show->callback([path, overrides, shrink, catalog] {
         const ActivationCatalog& activations = catalog();
-        print(emit_config(load_config(path->as<std::string>(), overrides->results(), activations),
+        const auto file = path->as<std::string>();
+        print(emit_config(shrink->count() > 0
+                              ? load_shrunk_config(file, overrides->results(), activations, 1)
+                              : load_config(file, overrides->results(), activations),
                           activations));
     });
 }

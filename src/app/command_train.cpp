@@ -3,48 +3,25 @@
 #include <CLI/CLI.hpp>
 #include <memory>
 #include <string>
-#include <vector>
 
-#include "app/output.hpp"
-#include "app/runtime.hpp"
-#include "comm/run_on_rank.hpp"
-#include "config/load.hpp"
-#include "core/log.hpp"
-#include "train/train.hpp"
+#include "app/training.hpp"
 
 namespace polytrain {
 namespace {
 
 struct Arguments {
-    std::string config, out, resume = "none";
-    std::vector<std::string> overrides;
+    ConfigChoice config;
+    std::string out, resume = "none";
 };
 
-void run_rank(const Arguments& arguments, World& world, const StopSignals& signals) {
-    RunConfig config = load_config(arguments.config, arguments.overrides, activation_catalog());
-    TrainOptions options;
-    options.signals = &signals;
-    options.world = &world;
-    options.resume = arguments.resume == "auto";
-    options.run_folder = arguments.out.empty() ? std::filesystem::path("runs") /
-                                                     std::filesystem::path(arguments.config).stem()
-                                               : std::filesystem::path(arguments.out);
-    const auto runtime = make_runtime(config, world.local_rank(), world.local_size());
-    config.precision = training_precision(config, *runtime->backend);
-    log::info("{}{}; run folder {}",
-              world.size() > 1 ? fmt::format("{} ranks of: ", world.size()) : "",
-              runtime->backend->description(), options.run_folder.string());
-    const TrainResult result = train(config, options, *runtime->backend, runtime->ops);
-    if (world.rank() == 0)
-        print(fmt::format("{}: step {}, {} tokens\n", result.run_folder.string(), result.step,
-                          result.tokens));
-}
-
 void run(const Arguments& arguments) {
-    StopSignals signals;  // before any thread is made
-    const std::unique_ptr<World> world = World::open();
-    run_on_rank(
-        *world, [&] { run_rank(arguments, *world, signals); }, [&] { return signals.give_up(); });
+    run_launched([&](World& world, const StopSignals& signals) {
+        const std::filesystem::path folder =
+            arguments.out.empty() ? "runs" / std::filesystem::path(arguments.config.path).stem()
+                                  : std::filesystem::path(arguments.out);
+        train_run(load_choice(arguments.config, world.size()), folder, arguments.resume == "auto",
+                  world, signals);
+    });
 }
 
 }  // namespace
@@ -52,12 +29,17 @@ void run(const Arguments& arguments) {
 void add_train_command(CLI::App& app) {
     CLI::App* command = app.add_subcommand("train", "Train a model as a config says");
     const auto arguments = std::make_shared<Arguments>();
-    command->add_option("CONFIG", arguments->config, "The run's JSON config")->required();
+    command->add_option("CONFIG", arguments->config.path, "The run's JSON config")->required();
     command->add_option("--out", arguments->out,
                         "Run folder for config.json, metrics.jsonl and checkpoints/ (default: "
                         "runs/NAME of the config)");
-    command->add_option("--set", arguments->overrides, "Override a key: --set optimizer.lr=0.001")
+    command
+        ->add_option("--set", arguments->config.overrides,
+                     "Override a key: --set optimizer.lr=0.001")
         ->allow_extra_args(false);
+    command->add_flag("--shrink", arguments->config.shrink,
+                      "The same at a size that trains in a second, on synthetic tokens, before "
+                      "--set (docs/experiments.md)");
     command
         ->add_option("--resume", arguments->resume,
                      "auto: go on from the newest checkpoint in the run folder that verifies")

@@ -9,6 +9,7 @@
 #include "config/problems.hpp"
 #include "config/read.hpp"
 #include "config/resolve.hpp"
+#include "config/shrink.hpp"
 #include "config/tables.hpp"
 #include "core/error.hpp"
 
@@ -27,6 +28,12 @@ RunConfig read_resolved(const config::LocatedJson& tree, const ActivationCatalog
     config::resolve(run, tree, catalog, use == ConfigUse::kTrain, problems);
     problems.throw_if_any();
     return run;
+}
+
+RunConfig with_overrides(config::LocatedJson tree, const std::vector<std::string>& overrides,
+                         const ActivationCatalog& catalog) {
+    for (const std::string& text : overrides) config::apply_override(tree, text);
+    return read_resolved(tree, catalog, ConfigUse::kTrain);
 }
 
 // Null pointers stand for what only one of the two has.
@@ -57,9 +64,15 @@ void find_differences(const Json* a, const Json* b, const std::string& path,
 
 RunConfig load_config(const std::filesystem::path& path, const std::vector<std::string>& overrides,
                       const ActivationCatalog& catalog) {
-    config::LocatedJson tree = config::read_config_tree(path);
-    for (const std::string& text : overrides) config::apply_override(tree, text);
-    return read_resolved(tree, catalog, ConfigUse::kTrain);
+    return with_overrides(config::read_config_tree(path), overrides, catalog);
+}
+
+RunConfig load_shrunk_config(const std::filesystem::path& path,
+                             const std::vector<std::string>& overrides,
+                             const ActivationCatalog& catalog, int ranks) {
+    const std::string text = emit_config(shrunk(load_config(path, {}, catalog), ranks), catalog);
+    return with_overrides(config::parse_located_json(text, path.string() + ", shrunk"), overrides,
+                          catalog);
 }
 
 RunConfig parse_config_text(const std::string& text, const std::string& name,

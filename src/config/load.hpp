@@ -20,6 +20,12 @@ namespace polytrain {
 RunConfig load_config(const std::filesystem::path& path, const std::vector<std::string>& overrides,
                       const ActivationCatalog& catalog);
 
+// The same of the config that shrunk() (config/shrink.hpp) makes of the file's for so many ranks;
+// overrides are of that one.
+RunConfig load_shrunk_config(const std::filesystem::path& path,
+                             const std::vector<std::string>& overrides,
+                             const ActivationCatalog& catalog, int ranks);
+
 // What a config is wanted for: to train, or to use a model that there is already, which is fine
 // with nothing to train on and no end of training.
 enum class ConfigUse : uint8_t { kTrain, kModel };
