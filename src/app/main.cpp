@@ -15,6 +15,7 @@
 #include "app/command_report.hpp"
 #include "app/command_sample.hpp"
 #include "app/command_selftest.hpp"
+#include "app/command_sweep.hpp"
 #include "app/command_tokenizer.hpp"
 #include "app/command_train.hpp"
 #include "app/runtime.hpp"
@@ -32,6 +33,7 @@ int run(int argc, char** argv) {
     add_tokenizer_command(app);
     add_prepare_command(app);
     add_train_command(app);
+    add_sweep_command(app);
     add_plan_command(app);
     add_sample_command(app);
     add_eval_command(app);
