@@ -28,24 +28,6 @@ std::string final_value(const Curve& curve) {
     return curve.points.empty() ? "-" : fmt::format("{:.4f}", curve.points.back().y);
 }
 
-// Each run's colour, name and last value.
-std::string legend(const std::vector<Curve>& curves, bool values) {
-    std::string html = "<ul class=\"legend\">\n";
-    for (const Curve& curve : curves)
-        html +=
-            fmt::format("<li><i class=\"{}\"></i>{}{}</li>\n", curve.style, escape_html(curve.name),
-                        values ? fmt::format(" <b>{}</b>", final_value(curve)) : "");
-    return html + "</ul>\n";
-}
-
-std::string described(const std::vector<Curve>& curves, const std::string& what) {
-    std::string text = what + ". Last values:";
-    for (const Curve& curve : curves)
-        text += fmt::format(" {} {};", curve.name, final_value(curve));
-    text.back() = '.';
-    return text;
-}
-
 std::string loss_section(const std::string& title, const std::string& id, std::vector<Curve> curves,
                          double steep_part, const std::string& note) {
     Chart chart{title + " over tokens",
@@ -95,6 +77,23 @@ std::string run_style(size_t run) {
     const size_t cycle = run / kRunColors;
     return fmt::format("c{}{}", run % kRunColors,
                        cycle > 0 ? fmt::format(" dash{}", (cycle - 1) % 2) : "");
+}
+
+std::string legend(const std::vector<Curve>& curves, bool values) {
+    std::string html = "<ul class=\"legend\">\n";
+    for (const Curve& curve : curves)
+        html +=
+            fmt::format("<li><i class=\"{}\"></i>{}{}</li>\n", curve.style, escape_html(curve.name),
+                        values ? fmt::format(" <b>{}</b>", final_value(curve)) : "");
+    return html + "</ul>\n";
+}
+
+std::string described(const std::vector<Curve>& curves, const std::string& what) {
+    std::string text = what + ". Last values:";
+    for (const Curve& curve : curves)
+        text += fmt::format(" {} {};", curve.name, final_value(curve));
+    text.back() = '.';
+    return text;
 }
 
 std::optional<double> final_loss(const RunMetrics& run) {

@@ -6,6 +6,7 @@
 #include "core/file.hpp"
 #include "report/analyses.hpp"
 #include "report/curves.hpp"
+#include "report/groups.hpp"
 #include "report/tables.hpp"
 
 namespace polytrain {
@@ -65,14 +66,17 @@ summary { cursor: pointer; margin-top: 0.6em; }
 
 }  // namespace
 
-std::string report_html(const std::vector<RunMetrics>& runs) {
-    return std::string(kHead) + final_section(runs) + validation_section(runs) +
-           training_section(runs) + validation_sets_section(runs) + difference_section(runs) +
-           coefficient_section(runs) + analysis_section(runs) + "</body>\n</html>\n";
+std::string report_html(const std::vector<RunMetrics>& runs,
+                        const std::vector<PaperFigure>& paper) {
+    return std::string(kHead) + final_section(runs) + groups_section(runs) +
+           validation_section(runs) + training_section(runs) + paper_section(paper) +
+           validation_sets_section(runs) + difference_section(runs) + coefficient_section(runs) +
+           analysis_section(runs) + "</body>\n</html>\n";
 }
 
 void write_report(const std::vector<std::filesystem::path>& run_folders,
-                  const ActivationCatalog& catalog, const std::filesystem::path& out) {
+                  const std::vector<std::filesystem::path>& paper, const ActivationCatalog& catalog,
+                  const std::filesystem::path& out) {
     std::vector<RunMetrics> runs;
     std::set<std::string> names;
     for (const std::filesystem::path& folder : run_folders) {
@@ -80,7 +84,9 @@ void write_report(const std::vector<std::filesystem::path>& run_folders,
         // Folders of one name in different places are told apart by their paths.
         if (!names.insert(runs.back().name).second) runs.back().name = folder.string();
     }
-    write_file_atomic(out, report_html(runs));
+    std::vector<PaperFigure> figures;
+    for (const std::filesystem::path& path : paper) figures.push_back(read_paper_figure(path));
+    write_file_atomic(out, report_html(runs, figures));
 }
 
 }  // namespace polytrain

@@ -36,12 +36,6 @@ std::optional<double> median(std::vector<double> values) {
     return *middle;
 }
 
-std::string table(const std::string& title, const std::string& rows) {
-    return fmt::format(
-        "<section>\n<h2>{}</h2>\n<div class=\"scroll\"><table>\n{}</table></div>\n</section>\n",
-        title, rows);
-}
-
 std::string header(const std::string& first, const std::vector<RunMetrics>& runs) {
     std::string row = "<tr><th>" + first + "</th>";
     for (const RunMetrics& run : runs) row += "<th>" + escape_html(run.name) + "</th>";
@@ -69,6 +63,12 @@ std::string final_row(const RunMetrics& run, size_t index) {
 }
 
 }  // namespace
+
+std::string table(const std::string& title, const std::string& rows) {
+    return fmt::format(
+        "<section>\n<h2>{}</h2>\n<div class=\"scroll\"><table>\n{}</table></div>\n</section>\n",
+        title, rows);
+}
 
 std::string final_section(const std::vector<RunMetrics>& runs) {
     std::string rows =

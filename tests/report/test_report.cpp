@@ -132,7 +132,7 @@ TEST_CASE("write_report reads run folders and replaces the page") {
     OpTable ops;
     register_reference_ops(ops);
     const auto write_report = [&](const std::vector<fs::path>& runs, const fs::path& out) {
-        polytrain::write_report(runs, ops.activations(), out);
+        polytrain::write_report(runs, {}, ops.activations(), out);
     };
     for (const char* name : {"a/run", "b/run"})
         write_run(folder / name, "{\"step\":1,\"tokens\":10,\"loss\":2}\n{\"step\":2,\"tok");
