@@ -32,7 +32,7 @@ if(POLYTRAIN_ONEDNN)
     target_link_libraries(polytrain_kernels PRIVATE dnnl OpenMP::OpenMP_CXX)
     target_compile_definitions(polytrain_kernels PRIVATE POLYTRAIN_ONEDNN)
 endif()
-# GCC 12 warns wrongly inside Highway's and its own AVX-512 headers; with sanitizers -O3 takes it
-# minutes a file.
+# GCC 12 warns wrongly inside Highway's and its own AVX-512 headers. With sanitizers -O3 takes it
+# minutes a file, and so do AddressSanitizer's scopes where as much is inlined as here.
 set_source_files_properties(${kernel_sources} PROPERTIES COMPILE_OPTIONS
-    "$<IF:$<CONFIG:Sanitize>,-O1,-O3>;-Wno-maybe-uninitialized;-Wno-uninitialized")
+    "$<IF:$<CONFIG:Sanitize>,-O1;-fno-sanitize-address-use-after-scope,-O3>;-Wno-maybe-uninitialized;-Wno-uninitialized")

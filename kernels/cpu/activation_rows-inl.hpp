@@ -49,7 +49,8 @@ struct InputRow {
 inline Coefficients<Lanes> spread(const Tensor& tensor, int order) {
     Coefficients<Lanes> a;
     a.order = order;
-    for (int64_t k = 0; k < tensor.elements(); ++k) a.values[k] = Lanes(tensor.as<float>()[k]);
+    for (int64_t k = 0; k < tensor.elements(); ++k)
+        a.values[k] = Lanes(plain_nan(tensor.as<float>()[k]));
     return a;
 }
 
@@ -138,8 +139,8 @@ struct Order {
 // y = c_0 + sum_i c_i b^i with c_i = a_i s_i, b = base(x), s_i = rstd of b^i.
 template <int kOrder>
 HWY_INLINE void fold(const float* a, const float* rstd, Order<kOrder> order, float* c) {
-    c[0] = a[0];
-    for (int i = 1; i <= order.get(); ++i) c[i] = a[i] * rstd[i - 1];
+    c[0] = plain_nan(a[0]);
+    for (int i = 1; i <= order.get(); ++i) c[i] = plain_nan(a[i] * rstd[i - 1]);
 }
 
 template <class T, class A, int kOrder, bool kGated>
@@ -273,9 +274,9 @@ struct PolynomialBackward {
         for (int i = 1; i <= order.get(); ++i) {
             const double s = rstd[i - 1], dot = dots[i], slope = i * a[i] * s;
             da[i] += s * dot;
-            second.linear[i - 1] = static_cast<float>(slope);
+            second.linear[i - 1] = plain_nan(static_cast<float>(slope));
             second.odd[i - 1] =
-                static_cast<float>(slope * s * s * dot / static_cast<double>(width));
+                plain_nan(static_cast<float>(slope * s * s * dot / static_cast<double>(width)));
         }
         return second;
     }

@@ -131,17 +131,14 @@ HWY_INLINE void store_upper(hn::Vec<BitsTag> bits, Bf16* to) {
     hn::StoreU(hn::DemoteTo(HalfTag(), half), HalfTag(), reinterpret_cast<uint16_t*>(to));
 }
 // As bf16 in the upper half of each lane, rounded as Bf16(float): to nearest, ties to even, NaN
-// stays NaN. The lower half is anything. Of a number the first does it, too, in fewer steps.
-HWY_INLINE hn::Vec<BitsTag> rounded_number(Lanes x) {
+// stays NaN. The lower half is anything.
+HWY_INLINE hn::Vec<BitsTag> rounded(Lanes x) {
     const BitsTag tag;
     const auto bits = hn::BitCast(tag, x.v);
     const auto odd = hn::And(hn::ShiftRight<16>(bits), hn::Set(tag, 1u));
-    return hn::Add(hn::Add(bits, hn::Set(tag, 0x7fffu)), odd);
-}
-HWY_INLINE hn::Vec<BitsTag> rounded(Lanes x) {
-    const BitsTag tag;
-    const auto quiet = hn::Or(hn::BitCast(tag, x.v), hn::Set(tag, 0x400000u));
-    return hn::IfThenElse(hn::RebindMask(tag, hn::IsNaN(x.v)), quiet, rounded_number(x));
+    const auto number = hn::Add(hn::Add(bits, hn::Set(tag, 0x7fffu)), odd);
+    const auto quiet = hn::Or(bits, hn::Set(tag, 0x400000u));
+    return hn::IfThenElse(hn::RebindMask(tag, hn::IsNaN(x.v)), quiet, number);
 }
 HWY_INLINE void store(Lanes x, Bf16* to) {
     store_upper(rounded(x), to);

@@ -29,7 +29,7 @@ class PairedColumns {
         std::fill_n(data(), padded_, 0.0f);
     }
     PairedColumns(const float* columns_C, int64_t width) : PairedColumns(width) {
-        std::copy_n(columns_C, width, data());
+        std::transform(columns_C, columns_C + width, data(), plain_nan);
         reorder([](float* at) HWY_ATTR {
             Pair x;
             hn::LoadInterleaved2(LaneTag(), at, x.a.v, x.b.v);

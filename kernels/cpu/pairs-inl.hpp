@@ -11,6 +11,9 @@
 #define POLYTRAIN_KERNELS_CPU_PAIRS_INL_HPP
 #endif
 
+#include <cmath>
+#include <limits>
+
 #include "kernels/cpu/lanes-inl.hpp"
 
 HWY_BEFORE_NAMESPACE();
@@ -65,36 +68,42 @@ HWY_INLINE int64_t pair_count() {
 HWY_INLINE Pair load_pair(const float* from) {
     return {load(from), load(from + lane_count())};
 }
-HWY_INLINE Pair load_pair(const Bf16* from) {
-    const BitsTag tag;
-    const auto both = hn::LoadU(tag, reinterpret_cast<const uint32_t*>(from));
+HWY_INLINE Pair unpacked(hn::Vec<BitsTag> both) {
     return {Lanes(hn::BitCast(LaneTag(), hn::ShiftLeft<16>(both))),
-            Lanes(hn::BitCast(LaneTag(), hn::And(both, hn::Set(tag, 0xffff0000u))))};
+            Lanes(hn::BitCast(LaneTag(), hn::And(both, hn::Set(BitsTag(), 0xffff0000u))))};
+}
+HWY_INLINE Pair load_pair(const Bf16* from) {
+    return unpacked(hn::LoadU(BitsTag(), reinterpret_cast<const uint32_t*>(from)));
 }
 
-// Each rounded(); NaN is rare enough for a branch of its own.
-HWY_INLINE void round_pair(Pair x, hn::Vec<BitsTag>& a, hn::Vec<BitsTag>& b) {
-    a = rounded_number(x.a);
-    b = rounded_number(x.b);
-    if (HWY_UNLIKELY(!hn::AllFalse(LaneTag(), hn::IsNaN((x.a + x.b).v)))) {
-        a = rounded(x.a);
-        b = rounded(x.b);
-    }
+HWY_INLINE float plain_nan(float x) {
+    return std::isnan(x) ? std::numeric_limits<float>::quiet_NaN() : x;
 }
+// As a row of bf16 has them, each rounded to the nearest, ties to even: of the lower halves L and
+// the odd bits o of the upper ones (L + 0x7fff + o) >> 16 is added to the upper ones, in lanes of
+// 16 bits. NaN stays NaN where its lower half is 0, as of those that come from bf16 or from
+// arithmetic; of others see without_payload().
 HWY_INLINE hn::Vec<BitsTag> packed(Pair x) {
-    hn::Vec<BitsTag> a, b;
-    round_pair(x, a, b);
-    return hn::OrAnd(hn::ShiftRight<16>(a), b, hn::Set(BitsTag(), 0xffff0000u));
+    const BitsTag tag;
+    const auto is_upper = hn::Set(tag, 0xffff0000u);
+#if HWY_TARGET == HWY_SCALAR  // has no lanes of 16 bits
+    return hn::OrAnd(hn::ShiftRight<16>(rounded(x.a)), rounded(x.b), is_upper);
+#else
+    const hn::Repartition<uint16_t, BitsTag> halves;
+    const auto a = hn::BitCast(tag, x.a.v), b = hn::BitCast(tag, x.b.v);
+    const auto upper = hn::BitCast(halves, hn::OrAnd(hn::ShiftRight<16>(a), b, is_upper));
+    const auto lower = hn::BitCast(halves, hn::Or(hn::ShiftLeft<16>(b), hn::AndNot(is_upper, a)));
+    // Half of the sum, rounded up as AverageRound does: 0x7ffe + o is an or.
+    const auto odd = hn::OrAnd(hn::Set(halves, 0x7ffe), upper, hn::Set(halves, 1));
+    const auto half = hn::AverageRound(lower, odd);
+    return hn::BitCast(tag, hn::Add(upper, hn::ShiftRight<15>(half)));
+#endif
 }
 // As it is read again when it has been stored as a T.
 template <class T>
 HWY_INLINE Pair rounded_to(Pair x) {
     if constexpr (sizeof(T) == sizeof(float)) return x;
-    const auto upper = hn::Set(BitsTag(), 0xffff0000u);
-    hn::Vec<BitsTag> a, b;
-    round_pair(x, a, b);
-    return {Lanes(hn::BitCast(LaneTag(), hn::And(a, upper))),
-            Lanes(hn::BitCast(LaneTag(), hn::And(b, upper)))};
+    return unpacked(packed(x));
 }
 HWY_INLINE void store_pair(Pair x, float* to) {
     store(x.a, to);

@@ -1,6 +1,7 @@
 #pragma once
 // How a CPU kernel adds itself to the table.
 
+#include <algorithm>
 #include <functional>
 
 #include "core/thread_pool.hpp"
@@ -8,10 +9,13 @@
 
 namespace polytrain::cpu {
 
-// Rows in a part: about kPartElements elements, from the shape alone.
-inline constexpr int64_t kPartElements = 16384;
+// Rows in a part, from the shape alone: about kPartElements elements, or more, so that there are
+// about kMostParts. Each begins and ends a stream of memory and has a share of its own of sums over
+// rows.
+inline constexpr int64_t kPartElements = 16384, kMostParts = 256;
 inline Partition row_parts(int64_t rows, int64_t width) {
-    return {rows, std::max<int64_t>(1, kPartElements / std::max<int64_t>(1, width))};
+    return {rows, std::max({int64_t{1}, kPartElements / std::max<int64_t>(1, width),
+                            (rows + kMostParts - 1) / kMostParts})};
 }
 
 // Calls f(T{}) with the storage type, float or Bf16, of a tensor of an op that add_cpu() takes.

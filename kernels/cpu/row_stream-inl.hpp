@@ -39,7 +39,7 @@ class RowStream {
     HWY_INLINE void expect_behind(const T* pair) const {
         if (!streams_) return;
         const int64_t count = pair_count() * static_cast<int64_t>(sizeof(T));
-        const auto* bytes = reinterpret_cast<const char*>(pair) + kPairsAhead * count;
+        const auto* bytes = reinterpret_cast<const char*>(pair) + kBytesAhead;
         for (int64_t i = 0; i < count; i += kLine) hwy::Prefetch(bytes + i);
     }
     template <class Access>
@@ -51,7 +51,7 @@ class RowStream {
 
   private:
     static constexpr size_t kLeastBytes = size_t{64} << 20;
-    static constexpr int64_t kLine = 64, kPairsAhead = 32;
+    static constexpr int64_t kLine = 64, kBytesAhead = 4096;
 
     bool streams_ = false;
 };

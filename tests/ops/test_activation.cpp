@@ -1,5 +1,9 @@
 #include "ops/activation.hpp"
 
+#include <algorithm>
+#include <bit>
+#include <cmath>
+
 #include "support/op_suite.hpp"
 
 using namespace polytrain;
@@ -177,6 +181,34 @@ TEST_CASE(
           {0.1082964084, 0.01721985132, 0.2602109711, 0.4046336667}, {});
     check("silu", {}, {0.7310585786, -0.238405844, 0.3112296656, 2.85772238},
           {0.09276705119, 0.01815684976, 0.2219883562, 0.4352416424}, {});
+}
+
+TEST_CASE("activation: a coefficient that is NaN, whatever its bits, makes all results NaN") {
+    const int64_t n = 2, width = 37;
+    for_implementations<ActivationForward>([&](const Machine& machine) {
+        for (const Case& c : all_cases(machine.ops.activations())) {
+            if (!c.info->has_order()) continue;
+            INFO(c.info->name << " order " << c.order << (c.gated ? " gated" : ""));
+            ActivationForward op = c.forward(n, width, DType::kBf16);
+            std::vector<Buffer> buffers;
+            ActivationForward::tensors(
+                [&](std::string_view, Tensor ActivationForward::*member, Role) {
+                    (op.*member).data =
+                        buffers.emplace_back(*machine.backend, (op.*member).bytes()).data();
+                });
+            const std::vector<Bf16> x(static_cast<size_t>(op.x_NX.elements()), Bf16(0.5f));
+            std::vector<float> a(static_cast<size_t>(op.coefficients_P.elements()), 0.5f);
+            a[0] = std::bit_cast<float>(~uint32_t{0});
+            machine.stream.upload(op.x_NX, x.data(), op.x_NX.bytes());
+            machine.stream.upload(op.coefficients_P, a.data(), op.coefficients_P.bytes());
+            machine.ops.run(op, machine.stream);
+            std::vector<Bf16> y(static_cast<size_t>(n * width));
+            machine.stream.download(y.data(), op.y_NF, op.y_NF.bytes());
+            machine.stream.synchronize();
+            CHECK(std::all_of(y.begin(), y.end(),
+                              [](Bf16 value) { return std::isnan(static_cast<float>(value)); }));
+        }
+    });
 }
 
 TEST_CASE("activation: initial coefficients are 0 and 1/r") {

@@ -1,5 +1,8 @@
 #include "ops/rms_norm.hpp"
 
+#include <bit>
+#include <cmath>
+
 #include "support/op_suite.hpp"
 
 using namespace polytrain;
@@ -149,13 +152,15 @@ TEST_CASE("rms_norm: a bf16 sum of any bits is rounded to the nearest") {
         RmsNormForward::tensors([&](std::string_view, Tensor RmsNormForward::*member, Role) {
             (op.*member).data = buffers.emplace_back(*machine.backend, (op.*member).bytes()).data();
         });
-        const std::vector<float> gain(static_cast<size_t>(c), 1.0f);
+        std::vector<float> gain(static_cast<size_t>(c), 1.0f);
+        gain.back() = std::bit_cast<float>(~uint32_t{0});  // NaN, to be rounded as such
         machine.stream.upload(op.gain_C, gain.data(), op.gain_C.bytes());
         machine.stream.upload(op.x_NC, x.data(), op.x_NC.bytes());
         machine.stream.upload(op.residual_NC, residual.data(), op.residual_NC.bytes());
         machine.ops.run(op, machine.stream);
-        std::vector<Bf16> sum(x.size());
+        std::vector<Bf16> sum(x.size()), y(x.size());
         machine.stream.download(sum.data(), op.sum_NC, op.sum_NC.bytes());
+        machine.stream.download(y.data(), op.y_NC, op.y_NC.bytes());
         machine.stream.synchronize();
         size_t wrong = 0;
         for (size_t i = 0; i < x.size(); ++i) {
@@ -164,6 +169,8 @@ TEST_CASE("rms_norm: a bf16 sum of any bits is rounded to the nearest") {
             wrong +=
                 is_nan ? !std::isnan(static_cast<float>(sum[i])) : sum[i].bits != expected.bits;
         }
+        for (size_t last = gain.size() - 1; last < y.size(); last += gain.size())
+            wrong += !std::isnan(static_cast<float>(y[last]));
         CHECK(wrong == 0);
     });
 }
