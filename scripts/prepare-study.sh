@@ -38,13 +38,13 @@ rm -f build-release.log
 cmake --build --preset release --target polytrain
 polytrain=build/release/polytrain
 
-if ! apt-cache pkgnames | grep -qx wordnet-base; then
+if ! apt-cache show wordnet-base > /dev/null 2>&1; then
     if [ "$(id -u)" = 0 ]; then apt-get update -q; else sudo apt-get update -q; fi
 fi
 mkdir -p "$dir/packages" "$dir/text"
 for source in "${sources[@]}"; do
     pattern=${source%%|*} files=${source#*|}
-    package=$(apt-cache pkgnames | grep -xE "$pattern" | sort -V | tail -n 1)
+    package=$(apt-cache pkgnames | { grep -xE "$pattern" || true; } | sort -V | tail -n 1)
     if [ -z "$package" ]; then
         echo "There is no package $pattern here: going on without" >&2
         continue

@@ -1,7 +1,9 @@
 // A list of configs, each with every combination of what varies, trained one after another. A run
-// that ended before is passed over and one that was stopped goes on, by its checkpoints.
+// that ended before isn't trained again and one that was stopped goes on, by its checkpoints.
 
 #include "app/command_sweep.hpp"
+
+#include <fmt/ranges.h>
 
 #include <CLI/CLI.hpp>
 #include <filesystem>
@@ -11,8 +13,12 @@
 #include <string>
 #include <vector>
 
+#include "app/runtime.hpp"
 #include "app/training.hpp"
+#include "checkpoint/folder.hpp"
+#include "config/load.hpp"
 #include "core/error.hpp"
+#include "core/file.hpp"
 #include "core/log.hpp"
 
 namespace polytrain {
@@ -84,8 +90,32 @@ std::vector<SweepRun> runs_of(const Arguments& arguments, int ranks) {
                      (std::filesystem::path(arguments.out) / name).string());
             runs.push_back(
                 {load_choice(choice, ranks), std::filesystem::path(arguments.out) / name});
+            if (last_step(runs.back().config) == 0)
+                fail(ExitCode::kBadConfig,
+                     "{}: train.seconds alone ends it: a sweep that is started again would train "
+                     "it for as long again. Set train.steps or train.tokens",
+                     path);
         }
     return runs;
+}
+
+// Whether a run has ended that another config than today's trained: its folder stays as it is, to
+// say what was trained there.
+bool ended_otherwise(const SweepRun& run) {
+    const std::vector<int64_t> steps = committed_steps(run.folder);
+    const std::filesystem::path path = run.folder / "config.json";
+    if (steps.empty() || steps.back() < last_step(run.config) || !std::filesystem::exists(path))
+        return false;
+    RunConfig saved =
+        parse_config_text(read_file(path), path.string(), activation_catalog(), ConfigUse::kModel);
+    if (run.config.precision == "auto") saved.precision = "auto";
+    const auto differences = config_differences(saved, run.config, activation_catalog());
+    if (differences.empty()) return false;
+    log::warn(
+        "{}: has ended, by another config, and is passed over; to train it anew, remove it or give "
+        "another --out. What was and is:\n  {}",
+        run.folder.string(), fmt::join(differences, "\n  "));
+    return true;
 }
 
 void run(const Arguments& arguments) {
@@ -93,7 +123,8 @@ void run(const Arguments& arguments) {
         const std::vector<SweepRun> runs = runs_of(arguments, world.size());
         for (size_t i = 0; i < runs.size(); ++i) {
             log::info("run {} of {}: {}", i + 1, runs.size(), runs[i].folder.string());
-            train_run(runs[i].config, runs[i].folder, true, world, signals);
+            if (!ended_otherwise(runs[i]))
+                train_run(runs[i].config, runs[i].folder, true, world, signals);
         }
     });
 }

@@ -22,7 +22,7 @@ void shrink_model(ModelConfig& model) {
     hidden(model.feed_forward.hidden);
     hidden(model.moe.hidden);
     hidden(model.moe.shared_hidden);
-    if (model.d_model > kWidth || model.heads > kHeads) {
+    if (model.d_model > kWidth) {
         model.kv_heads = std::max<int64_t>(1, kHeads * model.kv_heads / model.heads);
         model.heads = kHeads;
         model.d_model = kWidth;
@@ -65,13 +65,17 @@ RunConfig shrunk(RunConfig config, int ranks) {
     train.steps = kSteps;
     train.tokens = 0;
     train.seconds = 0;
-    train.batch = kBatch;
     train.micro_batch = std::min(train.micro_batch, kMicroBatch);
+    const int64_t at_once = train.micro_batch * ranks;
+    train.batch = (std::min(train.batch, kBatch) + at_once - 1) / at_once * at_once;
     train.eval_sequences = kBatch;
     train.eval_every = std::min(train.eval_every, kSteps);
 
     config.data = {.synthetic = true, .repetition_filter = config.data.repetition_filter};
+    config.eval = {};  // tasks are texts
     config.parallel.expert = std::gcd(config.parallel.expert, int64_t{ranks});
+    if (config.model.moe.experts > 0)
+        config.parallel.expert = std::gcd(config.parallel.expert, config.model.moe.experts);
     if (config.parallel.expert_rows > 0)
         config.parallel.expert_rows = train.micro_batch * config.model.context;
     config.precision = "auto";

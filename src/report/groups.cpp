@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <set>
 
 #include "report/tables.hpp"
 
@@ -43,14 +44,14 @@ Spread spread_of(const std::vector<double>& values) {
     return spread;
 }
 
-std::vector<double> last_losses(const std::vector<RunMetrics>& runs, const RunGroup& group) {
-    std::vector<double> losses;
-    for (const size_t run : group.runs) {
-        const auto& records = runs[run].records;
-        const auto last = std::find_if(records.rbegin(), records.rend(),
-                                       [](const auto& record) { return !!record.val_loss; });
-        if (last != records.rend()) losses.push_back(*last->val_loss);
-    }
+// Tokens -> losses of the group's runs, in their order.
+std::map<int64_t, std::vector<double>> validation_of(const std::vector<RunMetrics>& runs,
+                                                     const RunGroup& group) {
+    std::map<int64_t, std::vector<double>> losses;
+    for (const size_t run : group.runs)
+        for (const MetricsRecord& record : runs[run].records)
+            if (record.val_loss) losses[record.tokens].push_back(*record.val_loss);
+    std::erase_if(losses, [&](const auto& at) { return at.second.size() < group.runs.size(); });
     return losses;
 }
 
@@ -58,31 +59,30 @@ std::vector<double> last_losses(const std::vector<RunMetrics>& runs, const RunGr
 
 std::vector<RunGroup> groups_of(const std::vector<RunMetrics>& runs) {
     std::vector<RunGroup> groups;
-    std::map<std::map<std::string, std::string>, size_t> places;
+    std::vector<std::map<std::string, std::string>> configs;  // of the groups
+    std::vector<std::set<std::string>> seeds;
     for (size_t i = 0; i < runs.size(); ++i) {
         auto config = runs[i].config;
+        const std::string seed = config["seed"];
         config.erase("seed");
-        const auto [place, is_new] = places.emplace(std::move(config), groups.size());
-        if (is_new) groups.push_back({without_seed(runs[i].name), {}});
-        groups[place->second].runs.push_back(i);
+        size_t place = 0;
+        while (place < groups.size() && (configs[place] != config || seeds[place].contains(seed)))
+            ++place;
+        if (place == groups.size()) {
+            groups.push_back({without_seed(runs[i].name), {}});
+            configs.push_back(config);
+            seeds.emplace_back();
+        }
+        groups[place].runs.push_back(i);
+        seeds[place].insert(seed);
     }
     return groups;
 }
 
 std::vector<Point> mean_validation(const std::vector<RunMetrics>& runs, const RunGroup& group) {
-    std::map<int64_t, std::pair<size_t, double>> sums;  // tokens -> runs, losses
-    for (const size_t run : group.runs)
-        for (const MetricsRecord& record : runs[run].records)
-            if (record.val_loss) {
-                auto& [count, sum] = sums[record.tokens];
-                ++count;
-                sum += *record.val_loss;
-            }
     std::vector<Point> points;
-    for (const auto& [tokens, sum] : sums)
-        if (sum.first == group.runs.size())
-            points.push_back(
-                {static_cast<double>(tokens), sum.second / static_cast<double>(sum.first)});
+    for (const auto& [tokens, losses] : validation_of(runs, group))
+        points.push_back({static_cast<double>(tokens), spread_of(losses).mean});
     return points;
 }
 
@@ -96,36 +96,39 @@ std::optional<double> tokens_ratio(const std::vector<Point>& curve,
 std::string groups_section(const std::vector<RunMetrics>& runs) {
     if (runs.size() < 2) return "";
     std::string rows;
-    std::optional<double> first_mean;
+    std::optional<Point> first;
     std::vector<Point> first_curve;
     for (const RunGroup& group : groups_of(runs)) {
-        const std::vector<double> losses = last_losses(runs, group);
-        if (losses.empty()) continue;
+        const auto validation = validation_of(runs, group);
+        if (validation.empty()) continue;
+        const auto& [tokens, losses] = *validation.rbegin();
         const Spread spread = spread_of(losses);
         const std::vector<Point> curve = mean_validation(runs, group);
-        const bool is_first = !first_mean;
+        const bool is_first = !first;
         if (is_first) {
-            first_mean = spread.mean;
+            first = curve.back();
             first_curve = curve;
         }
         const std::optional<double> ratio = tokens_ratio(curve, first_curve);
+        const bool compares = !is_first && curve.back().x == first->x;
         rows += fmt::format(
-            "<tr><td>{}</td><td>{}</td><td>{:.4f}</td><td>{}</td><td>{:.4f}</td><td>{:.4f}</td>"
-            "<td>{}</td><td>{}</td></tr>\n",
-            escape_html(group.name), losses.size(), spread.mean,
+            "<tr><td>{}</td><td>{}</td><td>{}</td><td>{:.4f}</td><td>{}</td><td>{:.4f}</td>"
+            "<td>{:.4f}</td><td>{}</td><td>{}</td></tr>\n",
+            escape_html(group.name), losses.size(), tokens, spread.mean,
             losses.size() > 1 ? fmt::format("{:.4f}", spread.deviation) : "-", spread.lowest,
-            spread.highest, is_first ? "-" : fmt::format("{:+.4f}", spread.mean - *first_mean),
+            spread.highest, compares ? fmt::format("{:+.4f}", spread.mean - first->y) : "-",
             is_first || !ratio ? "-" : fmt::format("{:.3f}", *ratio));
     }
     if (rows.empty()) return "";
     return table("Last validation losses over seeds",
-                 "<tr><th>Runs</th><th>Seeds</th><th>Mean</th><th>Standard deviation</th>"
-                 "<th>Lowest</th><th>Highest</th><th>Minus the first's</th>"
-                 "<th>Tokens to equal loss / the first's</th></tr>\n" +
+                 "<tr><th>Runs</th><th>Seeds</th><th>Tokens</th><th>Mean</th>"
+                 "<th>Standard deviation</th><th>Lowest</th><th>Highest</th>"
+                 "<th>Minus the first's</th><th>Tokens to equal loss / the first's</th></tr>\n" +
                      rows) +
-           "<p class=\"note\">Runs that differ in nothing but their seed are one row. Tokens to "
-           "equal loss: to the higher of the two last losses, along the means of the validation "
-           "curves; below 1 is sooner.</p>\n";
+           "<p class=\"note\">Runs that differ in nothing but their seed are one row, at the last "
+           "number of tokens where all of them were evaluated. Tokens to equal loss: to the higher "
+           "of the two last losses, along the means of the validation curves; below 1 is "
+           "sooner.</p>\n";
 }
 
 }  // namespace polytrain

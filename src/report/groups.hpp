@@ -14,7 +14,7 @@ struct RunGroup {
     std::vector<size_t> runs;  // of the report's
 };
 
-// By the first of their runs.
+// By the first of their runs. Of two with the same seed one is in another group.
 std::vector<RunGroup> groups_of(const std::vector<RunMetrics>& runs);
 
 // The mean of the runs' validation losses, at the numbers of tokens where all have one.
@@ -26,7 +26,8 @@ std::vector<Point> mean_validation(const std::vector<RunMetrics>& runs, const Ru
 std::optional<double> tokens_ratio(const std::vector<Point>& curve,
                                    const std::vector<Point>& reference);
 
-// A table of the groups: mean and spread of their last losses, and how they compare with the first.
+// A table of the groups: mean and spread of their losses at the last number of tokens that all of a
+// group's runs have, and how they compare with the first.
 // Empty where there is one run alone, or none that was evaluated.
 std::string groups_section(const std::vector<RunMetrics>& runs);
 

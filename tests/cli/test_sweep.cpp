@@ -58,6 +58,14 @@ TEST_CASE("sweep: every config with every value, and started again it goes on") 
     CHECK(read_file(kept / "metrics.jsonl") == before);
     CHECK(last_step_of(lost) == 3);
     CHECK(read_file(lost / "checkpoints/step-3/manifest.json") == expected);
+    // Another config doesn't become that of a run which it didn't train.
+    const std::string trained_by = read_file(kept / "config.json");
+    const ProgramResult other = run_program(line + " --set optimizer.weight_decay=0.5");
+    REQUIRE(other.exit_code == 0);
+    CHECK_THAT(other.err,
+               ContainsSubstring("optimizer.weight_decay: ") && ContainsSubstring(" -> 0.5") &&
+                   ContainsSubstring("a-seed=1-beta1=0.8: has ended, by another config"));
+    CHECK(read_file(kept / "config.json") == trained_by);
 }
 
 TEST_CASE("sweep: mistakes are told before the first run begins") {
@@ -80,5 +88,6 @@ TEST_CASE("sweep: mistakes are told before the first run begins") {
     check("--vary seed=[]", 2, "wants KEY=[VALUE,...]");
     check("--vary 'train.recompute=[\"a/b\"]'", 2, "can't be a part of a folder's name");
     check("--vary sed=[1]", 78, "did you mean");
+    check("--set train.steps=0 --set train.seconds=1", 78, "train.seconds alone ends it");
     check("--vary seed=[1,1]", 2, "would both train in");
 }

@@ -17,6 +17,7 @@ const char* const kLarge = R"({
              "repetition_filter": true},
     "train": {"tokens": 201e9, "batch": 1024, "micro_batch": 4, "recompute": "block",
               "eval_every": 1000, "seconds": 100},
+    "eval": {"tasks": [{"path": "nowhere/copa.jsonl"}]},
     "optimizer": {"lr": 4e-4, "schedule": {"warmup_tokens": 100e9, "tokens": 402e9}},
     "parallel": {"expert": 8, "sharding": 1, "expert_rows": 100000}})";
 
@@ -39,8 +40,11 @@ TEST_CASE("shrunk: sizes get small, in proportion, and all else stays") {
     CHECK(small.train.tokens == 0);
     CHECK(small.train.seconds == 0);
     CHECK(small.train.batch == 4);
+    CHECK(shrunk(large, 3).train.batch == 6);  // what three ranks take at once
+    CHECK(shrunk(large, 16).train.batch == 32);
     CHECK(small.train.micro_batch == 2);
     CHECK(small.train.eval_every == 3);
+    CHECK(small.eval.tasks.empty());
     // Twice the run, of which the warm-up is half.
     CHECK(small.optimizer.schedule.steps == 6);
     CHECK(small.optimizer.schedule.warmup_steps == 1);
@@ -49,6 +53,7 @@ TEST_CASE("shrunk: sizes get small, in proportion, and all else stays") {
     CHECK(small.parallel.expert == 2);
     CHECK(shrunk(large, 1).parallel.expert == 1);
     CHECK(shrunk(large, 3).parallel.expert == 1);
+    CHECK(shrunk(large, 16).parallel.expert == 8);
     CHECK(small.parallel.expert_rows == 2 * 64);
     CHECK(small.precision == "auto");
 
@@ -61,23 +66,26 @@ TEST_CASE("shrunk: sizes get small, in proportion, and all else stays") {
     CHECK(small.optimizer.lr == 4e-4);
     CHECK(small.parallel.sharding == 1);
     CHECK(small.data.repetition_filter);
+    // It is a config that can be read.
+    CHECK(parse(emit_config(small, testing::small_catalog())).train.steps == 3);
 }
 
 TEST_CASE("shrunk: what is small already stays, and a schedule has room for its parts") {
     const RunConfig small = shrunk(parse(R"({
-        "model": {"d_model": 24, "layers": 1, "heads": 2, "context": 9, "vocab_size": 300,
+        "model": {"d_model": 24, "layers": 1, "heads": 6, "context": 9, "vocab_size": 300,
                   "feed_forward": {"hidden": 10}},
         "data": {"synthetic": true},
-        "train": {"steps": 10, "batch": 6, "micro_batch": 1},
+        "train": {"steps": 10, "batch": 2, "micro_batch": 1},
         "optimizer": {"schedule": {"kind": "wsd", "warmup_steps": 5, "decay_steps": 5}}})"),
                                    1);
     CHECK(small.model.d_model == 24);
-    CHECK(small.model.heads == 2);
+    CHECK(small.model.heads == 6);
     CHECK(small.model.layers == 1);
     CHECK(small.model.context == 9);
     CHECK(small.model.vocab_size == 300);
     CHECK(small.model.feed_forward.hidden == 10);
     CHECK(small.train.micro_batch == 1);
+    CHECK(small.train.batch == 2);
     CHECK(small.optimizer.schedule.warmup_steps == 2);
     CHECK(small.optimizer.schedule.decay_steps == 1);
 }

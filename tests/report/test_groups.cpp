@@ -49,11 +49,12 @@ TEST_CASE("groups: runs that differ in their seed alone are one row, with mean a
     // Standard deviation of 3 and 3.5: 0.25 sqrt(2). PolyNorm is at 3.25 after 175 tokens, SwiGLU
     // after 300.
     const std::string html = groups_section(runs);
+    CHECK(contains(
+        html,
+        "<td>swiglu</td><td>2</td><td>300</td><td>3.2500</td><td>0.3536</td><td>3.0000</td>"
+        "<td>3.5000</td><td>-</td><td>-</td>"));
     CHECK(contains(html,
-                   "<td>swiglu</td><td>2</td><td>3.2500</td><td>0.3536</td><td>3.0000</td>"
-                   "<td>3.5000</td><td>-</td><td>-</td>"));
-    CHECK(contains(html,
-                   "<td>polynorm</td><td>1</td><td>2.5000</td><td>-</td><td>2.5000</td>"
+                   "<td>polynorm</td><td>1</td><td>300</td><td>2.5000</td><td>-</td><td>2.5000</td>"
                    "<td>2.5000</td><td>-0.7500</td><td>0.583</td>"));
     CHECK(contains(report_html(runs), html));
 }
@@ -75,9 +76,18 @@ TEST_CASE("groups: names, and runs without an evaluation") {
     CHECK(groups_of(runs)[0].name == "a-lr=0.1");
     CHECK(groups_section(runs).empty());
     CHECK(groups_section({run_of("b", "b", "1", {3})}).empty());
-    // One run that was not evaluated in a group: the mean is of those that were at all places.
-    runs = {run_of("a", "a", "1", {3, 2}), run_of("a2", "a", "2", {3})};
+    // One that isn't through yet: all figures are of where both have been.
+    runs = {run_of("a", "a", "1", {3, 2}), run_of("a2", "a", "2", {4}),
+            run_of("b", "b", "1", {5, 4})};
     CHECK(mean_validation(runs, groups_of(runs)[0]).size() == 1);
+    CHECK(contains(groups_section(runs), "<td>a</td><td>2</td><td>100</td><td>3.5000</td>"));
+    CHECK(contains(groups_section(runs), "<td>4.0000</td><td>-</td><td>2.000</td>"));
+    // The same seed twice.
+    runs = {run_of("a", "a", "1", {3}), run_of("b", "a", "1", {3}), run_of("c", "a", "2", {3})};
+    const auto groups = groups_of(runs);
+    REQUIRE(groups.size() == 2);
+    CHECK(groups[0].runs == std::vector<size_t>{0, 2});
+    CHECK(groups[1].name == "b");
 }
 
 TEST_CASE("paper: curves of a CSV are drawn under their names") {
