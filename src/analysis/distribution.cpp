@@ -6,12 +6,12 @@
 #include <numeric>
 
 #include "core/checked.hpp"
-#include "core/error.hpp"
 
 namespace polytrain {
 namespace {
 
 constexpr int64_t kMostKept = int64_t{1} << 20;
+constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
 
 }  // namespace
 
@@ -24,7 +24,9 @@ Distribution::Distribution(int64_t expected, int64_t width)
 
 void Distribution::add(std::span<const float> values) {
     for (const float narrow : values) {
+        if (!std::isfinite(narrow)) continue;
         const double value = narrow;
+        ++finite_;
         sum_ += value;
         squares_ += value * value;
         least_ = std::min(least_, value);
@@ -33,27 +35,38 @@ void Distribution::add(std::span<const float> values) {
     }
     const int64_t size = std::ssize(values);
     for (; next_ < count_ + size; next_ += step_)
-        kept_.push_back(values[static_cast<size_t>(next_ - count_)]);
+        if (const float value = values[static_cast<size_t>(next_ - count_)]; std::isfinite(value))
+            kept_.push_back(value);
     count_ += size;
 }
 
 double Distribution::mean() const {
-    return sum_ / static_cast<double>(count_);
+    return sum_ / static_cast<double>(finite_);
 }
 
 double Distribution::deviation() const {
-    return std::sqrt(std::max(0.0, squares_ / static_cast<double>(count_) - mean() * mean()));
+    const double square = squares_ / static_cast<double>(finite_) - mean() * mean();
+    return finite_ == 0 ? kNone : std::sqrt(std::max(0.0, square));
+}
+
+double Distribution::least() const {
+    return finite_ == 0 ? kNone : least_;
+}
+
+double Distribution::most() const {
+    return finite_ == 0 ? kNone : most_;
 }
 
 double Distribution::zero_share() const {
-    return static_cast<double>(zeros_) / static_cast<double>(count_);
+    return static_cast<double>(zeros_) / static_cast<double>(finite_);
 }
 
 std::array<double, kQuantiles.size()> Distribution::quantiles() const {
-    PT_CHECK(!kept_.empty(), "quantiles of nothing");
+    std::array<double, kQuantiles.size()> found{};
+    found.fill(kNone);
+    if (kept_.empty()) return found;
     std::vector<float> sorted = kept_;
     std::sort(sorted.begin(), sorted.end());
-    std::array<double, kQuantiles.size()> found{};
     for (size_t i = 0; i < found.size(); ++i)
         found[i] = sorted[static_cast<size_t>(
             std::llround(kQuantiles[i] * static_cast<double>(sorted.size() - 1)))];

@@ -4,7 +4,6 @@
 #include <array>
 #include <map>
 #include <numeric>
-#include <sstream>
 
 #include "analysis/distribution.hpp"
 #include "analysis/effective_rank.hpp"
@@ -13,8 +12,10 @@
 #include "checkpoint/folder.hpp"
 #include "checkpoint/hugging_face/names.hpp"
 #include "core/error.hpp"
-#include "core/file.hpp"
+#include "core/log.hpp"
+#include "data/formats/open.hpp"
 #include "data/loader.hpp"
+#include "report/metrics.hpp"
 #include "train/session.hpp"
 
 namespace polytrain {
@@ -34,25 +35,64 @@ std::string matrix_kind(const std::string& name) {
     return (is_shared ? "shared_" : "") + name.substr(begin, name.size() - kEnd.size() - begin);
 }
 
+// Windows of a token file, evenly spaced as a ValidationReader's, which takes no format.
+class ToldFile {
+  public:
+    ToldFile(const AnalysisData& data, const DataTokenizer& tokenizer, const ModelConfig& model)
+        : context_(model.context) {
+        OpenedTokens opened =
+            open_tokens({.path = data.path, .format = data.format, .dtype = data.dtype}, tokenizer,
+                        model.vocab_size);
+        tokens_ = std::move(opened.tokens);
+        if (!opened.tokenizer_known)
+            log::info("{}: the file doesn't say which tokenizer made it; it is taken to be \"{}\"",
+                      data.path, tokenizer.name());
+        windows_ = (tokens_->tokens() - 1) / context_;
+        if (windows_ < 1)
+            fail(ExitCode::kCorrupt, "{}: holds {} tokens; a window of context {} takes {}",
+                 data.path, tokens_->tokens(), context_, context_ + 1);
+        sequences_ = std::min(windows_, data.sequences);
+    }
+    int64_t sequences() const { return sequences_; }
+    void fill(int64_t i, HostBatch& batch) const {
+        const auto window = static_cast<int64_t>(static_cast<__int128>(i) * windows_ / sequences_);
+        tokens_->read(window * context_, context_, batch.ids.data());
+        tokens_->read(window * context_ + 1, context_, batch.targets.data());
+    }
+
+  private:
+    std::unique_ptr<TokenSource> tokens_;
+    int64_t context_, windows_ = 0, sequences_ = 0;
+};
+
 // A model that keeps its activations, and batches of one sequence to run it over.
 class Watched {
   public:
     Watched(const TrainedModel& trained, const AnalysisData& data)
         : config_(in_f32(trained.config)),
           path_(path_of(config_, data)),
-          reader_(config_.data, trained.tokenizer, path_, config_.seed, config_.model.context,
-                  config_.model.vocab_size, data.sequences),
+          file_(data.path.empty()
+                    ? nullptr
+                    : std::make_unique<ToldFile>(data, trained.tokenizer, config_.model)),
+          reader_(file_ != nullptr
+                      ? nullptr
+                      : std::make_unique<ValidationReader>(
+                            config_.data, trained.tokenizer, path_, config_.seed,
+                            config_.model.context, config_.model.vocab_size, data.sequences)),
           runtime_(make_runtime(config_)),
           session_(config_, *runtime_->backend, runtime_->ops, trained.checkpoint, 1, 0, 0, true) {}
 
     const RunConfig& config() const { return config_; }
-    int64_t tokens() const { return reader_.sequences() * config_.model.context; }
+    int64_t tokens() const { return sequences() * config_.model.context; }
     // Calls f(session) after the pass over each sequence.
     template <class F>
     void for_each_sequence(F&& f) const {
         HostBatch batch(config_.model.context);
-        for (int64_t i = 0; i < reader_.sequences(); ++i) {
-            reader_.fill(i, 1, batch.ids.data(), batch.targets.data());
+        for (int64_t i = 0; i < sequences(); ++i) {
+            if (file_ != nullptr)
+                file_->fill(i, batch);
+            else
+                reader_->fill(i, 1, batch.ids.data(), batch.targets.data());
             session_.run_layers(batch);
             f(session_);
         }
@@ -78,29 +118,44 @@ class Watched {
         return config.data.validation.begin()->second;
     }
 
+    int64_t sequences() const {
+        return file_ != nullptr ? file_->sequences() : reader_->sequences();
+    }
+
     RunConfig config_;
     std::string path_;
-    ValidationReader reader_;
+    // What is given by --data; else what the config has.
+    std::unique_ptr<ToldFile> file_;
+    std::unique_ptr<ValidationReader> reader_;
     std::unique_ptr<Runtime> runtime_;
     InferenceSession session_;
 };
 
 Json described(const Distribution& values) {
-    return {{"mean", values.mean()},        {"std", values.deviation()},
-            {"min", values.least()},        {"max", values.most()},
-            {"zeros", values.zero_share()}, {"quantiles", values.quantiles()}};
+    return {{"mean", values.mean()},
+            {"std", values.deviation()},
+            {"min", values.least()},
+            {"max", values.most()},
+            {"zeros", values.zero_share()},
+            {"quantiles", values.quantiles()},
+            {"not_finite", values.not_finite()}};
 }
 
 // The coefficients that the evaluations of metrics.jsonl have, by step.
 std::map<int64_t, Json> coefficients_of_metrics(const fs::path& path) {
     std::map<int64_t, Json> found;
     if (!fs::exists(path)) return found;
-    std::istringstream lines(read_file(path));
-    for (std::string line; std::getline(lines, line);) {
-        const Json json = Json::parse(line, nullptr, false);  // the last may be torn
-        if (json.is_object() && json.contains("coefficients") && json.contains("step"))
-            found[json["step"].get<int64_t>()] = json["coefficients"];
-    }
+    for_each_metrics_line(path, [&](int64_t step, const nlohmann::json& line,
+                                    const std::string& /*where*/) {
+        // A resumed run did these again.
+        found.erase(found.lower_bound(step), found.end());
+        const auto coefficients = line.find("coefficients");
+        if (coefficients == line.end()) return;
+        for (const auto& [name, values] : coefficients->get_ref<const nlohmann::json::object_t&>())
+            for (const nlohmann::json& value : values.get_ref<const nlohmann::json::array_t&>())
+                if (!value.is_null()) value.get<double>();  // else an error
+        found[step] = *coefficients;
+    });
     return found;
 }
 
@@ -140,7 +195,10 @@ Json analyze_rank(const TrainedModel& trained) {
         trained.checkpoint.read(tensor.parameter, tensor.whole, tensor.begin,
                                 {values.data(), {std::ssize(values)}, DType::kF32, {}});
         const auto layer = std::stoul(tensor.parameter.substr(std::string("layers.").size()));
-        layers[layer][kind].push_back(effective_rank(values, tensor.shape[0], tensor.shape[1]));
+        layers[layer][kind].push_back(
+            effective_rank(values, tensor.shape[0], tensor.shape[1],
+                           fmt::format("{}: {} of {}", trained.checkpoint.folder().string(),
+                                       tensor.name, tensor.parameter)));
         full[kind] = std::min(tensor.shape[0], tensor.shape[1]);
     }
     Json rows = Json::array();
@@ -211,8 +269,12 @@ Json analyze_coefficients(const fs::path& run) {
     std::map<int64_t, Json> steps = coefficients_of_metrics(run / "metrics.jsonl");
     for (const int64_t step : committed_steps(run)) {
         if (steps.contains(step)) continue;
-        const Json found = coefficients_of(Checkpoint::open(checkpoint_folder(run, step)));
-        if (!found.empty()) steps[step] = found;
+        try {
+            const Json found = coefficients_of(Checkpoint::open(checkpoint_folder(run, step)));
+            if (!found.empty()) steps[step] = found;
+        } catch (const Error& error) {  // damaged, or removed meanwhile by who trains it
+            log::warn("step {} is passed over: {}", step, error.what());
+        }
     }
     if (steps.empty())
         fail(ExitCode::kInputMissing,

@@ -63,7 +63,9 @@ std::string coefficients_table(const Json& found) {
     for (const Json* step : steps)
         for (const auto& [name, values] : (*step)["coefficients"].items()) {
             text += fmt::format("{:>8}  {:<40}", (*step)["step"].get<int64_t>(), name);
-            for (const Json& value : values) text += fmt::format(" {:>9.5f}", value.get<double>());
+            for (const Json& value : values)  // null: not finite in metrics.jsonl
+                text += value.is_null() ? fmt::format(" {:>9}", "-")
+                                        : fmt::format(" {:>9.5f}", value.get<double>());
             text += "\n";
         }
     return text;
@@ -71,8 +73,8 @@ std::string coefficients_table(const Json& found) {
 
 std::string activations_table(const Json& found) {
     std::string text =
-        fmt::format("{:>5}  {:<7}{:>11}{:>11}{:>11}{:>11}{:>9}{:>11}{:>11}\n", "layer", "", "mean",
-                    "std", "min", "max", "zeros", "1 %", "99 %");
+        fmt::format("{:>5}  {:<7}{:>11}{:>11}{:>11}{:>11}{:>9}{:>11}{:>11}{:>12}\n", "layer", "",
+                    "mean", "std", "min", "max", "zeros", "1 %", "99 %", "not finite");
     for (const Json& layer : found["layers"])
         for (const char* side : {"input", "output"}) {
             const Json& values = layer[side];
@@ -82,7 +84,7 @@ std::string activations_table(const Json& found) {
             text += fmt::format("{:>8.2f}%", 100 * values["zeros"].get<double>());
             for (const size_t i : {size_t{1}, values["quantiles"].size() - 2})
                 text += fmt::format("{:>11.4g}", values["quantiles"][i].get<double>());
-            text += "\n";
+            text += fmt::format("{:>12}\n", values["not_finite"].get<int64_t>());
         }
     return text;
 }
@@ -101,8 +103,19 @@ void add(CLI::App* parent, const std::string& kind, const char* what, bool reads
                          "This step's checkpoints (default: the newest that verify)")
             ->check(CLI::Range(int64_t{0}, int64_t{1} << 62));
     if (reads_data) {
-        command->add_option("--data", arguments->data.path,
-                            "A token file (default: each run's first validation set)");
+        CLI::Option* path =
+            command->add_option("--data", arguments->data.path,
+                                "A token file (default: each run's first validation set)");
+        command
+            ->add_option("--format", arguments->data.format,
+                         "Of a token file that doesn't tell its own, as in data.train")
+            ->check(CLI::IsMember({"auto", "polytrain", "megatron", "npy", "llmc", "raw"}))
+            ->capture_default_str()
+            ->needs(path);
+        command->add_option("--dtype", arguments->data.dtype, "Of token files without a header")
+            ->check(CLI::IsMember({"auto", "uint16", "uint32"}))
+            ->capture_default_str()
+            ->needs(path);
         command
             ->add_option("--sequences", arguments->data.sequences, "Windows of it, evenly spaced")
             ->check(CLI::Range(int64_t{1}, int64_t{1} << 40))

@@ -18,7 +18,7 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 struct Arguments {
-    int64_t width = 512, hidden = 2048, tokens = 2048;
+    int64_t width = 512, hidden = 3072, tokens = 2048;
     std::string precision = "f32", device = "auto";
     int threads = 0;
     double seconds = 0.1;
@@ -63,10 +63,9 @@ class Part {
             activation, planned("dhidden_NF"), planned("dup_NX"), planned("coefficients.gradient"),
             planned("activation.scratch"));
         const auto tokens = static_cast<double>(on[x_NC_].dim(0));
-        double multiplied = 0;  // matrix elements
+        int64_t multiplied = 0;  // matrix elements
         for (const Parameter* parameter : layer_.parameters())
-            if (parameter->decay == DecayClass::kMatrix)
-                multiplied += static_cast<double>(parameter->shape.elements());
+            if (parameter->decay == DecayClass::kMatrix) multiplied += parameter->shape.elements();
         return {{"hidden", shape_.hidden},
                 {"parameters", multiplied},
                 {"forward_ms", all_forward},
@@ -112,21 +111,21 @@ class Part {
 
 std::string table(const Json& found) {
     std::string text = fmt::format(
-        "{}, {} tokens of width {}, {}\n{:<14}{:>8}{:>12}{:>12}{:>14}{:>14}{:>14}{:>14}\n",
+        "{}, {} tokens of width {}, {}\n{:<14}{:>8}{:>12}{:>12}{:>12}{:>14}{:>14}{:>14}{:>14}\n",
         found["device"].get<std::string>(), found["tokens"].get<int64_t>(),
         found["width"].get<int64_t>(), found["precision"].get<std::string>(), "activation",
-        "hidden", "forward ms", "backward", "its forward", "its backward", "saved B/token",
-        "MFLOP/token");
+        "hidden", "parameters", "forward ms", "backward", "its forward", "its backward",
+        "saved B/token", "MFLOP/token");
     for (const Json& row : found["activations"])
-        text += fmt::format("{:<14}{:>8}{:>12.3f}{:>12.3f}{:>14.3f}{:>14.3f}{:>14.0f}{:>14.3f}\n",
-                            row["activation"].get<std::string>(), row["hidden"].get<int64_t>(),
-                            row["forward_ms"].get<double>(), row["backward_ms"].get<double>(),
-                            row["activation_forward_ms"].get<double>(),
-                            row["activation_backward_ms"].get<double>(),
-                            row["saved_bytes_per_token"].get<double>(),
-                            (row["forward_flops_per_token"].get<double>() +
-                             row["backward_flops_per_token"].get<double>()) *
-                                1e-6);
+        text += fmt::format(
+            "{:<14}{:>8}{:>12}{:>12.3f}{:>12.3f}{:>14.3f}{:>14.3f}{:>14.0f}{:>14.3f}\n",
+            row["activation"].get<std::string>(), row["hidden"].get<int64_t>(),
+            row["parameters"].get<int64_t>(), row["forward_ms"].get<double>(),
+            row["backward_ms"].get<double>(), row["activation_forward_ms"].get<double>(),
+            row["activation_backward_ms"].get<double>(), row["saved_bytes_per_token"].get<double>(),
+            (row["forward_flops_per_token"].get<double>() +
+             row["backward_flops_per_token"].get<double>()) *
+                1e-6);
     return text;
 }
 
@@ -148,7 +147,7 @@ void run(const Arguments& arguments) {
         const std::string_view base = ActivationCatalog::gated_form(name);
         const bool gated = !base.empty();
         const ActivationInfo* info = catalog.find(gated ? base : std::string_view(name));
-        // Three matrices of two thirds the width have the parameters of two.
+        // Three matrices of two thirds the width have the parameters of two, if 3 divides it.
         const int64_t hidden =
             gated ? std::max<int64_t>(1, arguments.hidden * 2 / 3) : arguments.hidden;
         constexpr int kOrder = 3;
@@ -174,7 +173,8 @@ void add_bench_command(CLI::App& app) {
             ->capture_default_str();
     };
     add_count("--width", arguments->width, "Of the part's input and output");
-    add_count("--hidden", arguments->hidden, "Width inside; gated parts have two thirds of it");
+    add_count("--hidden", arguments->hidden,
+              "Width inside; gated parts have two thirds of it, rounded down");
     add_count("--tokens", arguments->tokens, "Rows at once");
     activation->add_option("--precision", arguments->precision, "As the config's key")
         ->check(CLI::IsMember({"auto", "f32", "bf16"}))

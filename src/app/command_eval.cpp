@@ -22,12 +22,15 @@ std::string losses_as_text(const ordered_json& json) {
             ? "not known: " + json.value("why_no_bytes", "")
             : fmt::format("{:.4f}  ({} bytes)", json["bits_per_byte"].get<double>(),
                           json["bytes"].get<int64_t>());
+    // JSON has no infinity: it came through the ranks as null.
+    const std::string perplexity = json["perplexity"].is_null()
+                                       ? "inf"
+                                       : fmt::format("{:.4f}", json["perplexity"].get<double>());
     return fmt::format(
         "data           {}\ntokens         {}, scored {}\n"
-        "loss           {:.6f} nats per token\nperplexity     {:.4f}\nbits per byte  {}\n",
+        "loss           {:.6f} nats per token\nperplexity     {}\nbits per byte  {}\n",
         json["data"].get<std::string>(), json["tokens"].get<int64_t>(),
-        json["scored"].get<int64_t>(), json["loss"].get<double>(), json["perplexity"].get<double>(),
-        bits);
+        json["scored"].get<int64_t>(), json["loss"].get<double>(), perplexity, bits);
 }
 
 void run_rank(const EvalArguments& arguments, World& world) {

@@ -10,6 +10,9 @@
 #include "app/trained_model.hpp"
 #include "checkpoint/folder.hpp"
 #include "checkpoint/hugging_face/export.hpp"
+#include "core/error.hpp"
+#include "core/file.hpp"
+#include "core/log.hpp"
 #include "model/transformer.hpp"
 
 namespace polytrain {
@@ -23,11 +26,16 @@ struct Arguments {
     uint64_t shard_bytes = 5'000'000'000;
 };
 
-// Null where no text belongs to the model, or where its tokenizer's file was never there.
-const Tokenizer* tokenizer_of(const TrainedModel& trained) {
+// Neither where no text belongs to the model, or where its tokenizer's file was never there.
+void add_tokenizer(const TrainedModel& trained, HuggingFaceExport& options) {
     const std::string& name = trained.tokenizer.name();
-    const bool is_known = !trained.config.data.synthetic && (name == "bytes" || fs::exists(name));
-    return is_known ? &trained.tokenizer.get() : nullptr;
+    if (trained.config.data.synthetic || (name != "bytes" && !fs::exists(name))) return;
+    try {
+        options.tokenizer = &trained.tokenizer.get();
+    } catch (const Error& error) {
+        log::warn("{}: copied, but PolyTrain can't use it", error.what());
+        options.tokenizer_text = read_file(name);
+    }
 }
 
 void run(const Arguments& arguments) {
@@ -38,7 +46,7 @@ void run(const Arguments& arguments) {
     HuggingFaceExport options;
     options.dtype = arguments.dtype == "bf16" ? DType::kBf16 : DType::kF32;
     options.shard_bytes = static_cast<int64_t>(arguments.shard_bytes);
-    options.tokenizer = tokenizer_of(trained);
+    add_tokenizer(trained, options);
     const HuggingFaceExported exported = export_hugging_face(
         trained.checkpoint, trained.config.model, model.parameters(), arguments.out, options);
     print(fmt::format("{}: {} of {}, {} tensors, {} bytes in {} file{}\n", arguments.out,

@@ -1,8 +1,11 @@
 #include "app/command_import.hpp"
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <memory>
+#include <sstream>
 #include <string>
+#include <utility>
 
 #include "app/output.hpp"
 #include "app/runtime.hpp"
@@ -22,10 +25,50 @@ namespace {
 
 namespace fs = std::filesystem;
 
+constexpr const char* kWithoutTokenizer =
+    "training, texts and sampling need a tokenizer that PolyTrain can use; token files can be "
+    "evaluated, and the model exported";
+
 struct Arguments {
     std::string folder, out, activation;
     int64_t context = 0;  // 0: all positions
 };
+
+// Of messages about a config made of `source`: no line and column, which nobody can look up, and
+// the keys that the file has.
+std::string as_hugging_face(const std::string& message, const std::string& source) {
+    constexpr std::pair<const char*, const char*> kKeys[] = {
+        {"model.d_model", "hidden_size"},
+        {"model.layers", "num_hidden_layers"},
+        {"model.heads", "num_attention_heads"},
+        {"model.kv_heads", "num_key_value_heads"},
+        {"model.context", "max_position_embeddings"},
+        {"model.vocab_size", "vocab_size"},
+        {"model.norm_eps", "rms_norm_eps"},
+        {"model.rope_theta", "rope_theta"},
+        {"model.init.std", "initializer_range"},
+        {"model.feed_forward.hidden", "intermediate_size"},
+        {"model.moe.hidden", "intermediate_size"},
+        {"model.moe.experts", "num_experts"},
+        {"model.moe.top_k", "num_experts_per_tok"}};
+    std::istringstream lines(message);
+    std::string text;
+    for (std::string line; std::getline(lines, line);) {
+        if (line.starts_with(source + ":")) {
+            size_t end = source.size();
+            while (end < line.size() &&
+                   (line[end] == ':' || (line[end] >= '0' && line[end] <= '9')))
+                ++end;
+            line = line.substr(std::min(end + 1, line.size()));
+            const std::string key = line.substr(0, line.find(':'));
+            for (const auto& [ours, theirs] : kKeys)
+                if (key == ours) line = fmt::format("\"{}\", here {}", theirs, line);
+            line = source + ": " + line;
+        }
+        text += (text.empty() ? "" : "\n") + line;
+    }
+    return text;
+}
 
 // What a run of the model would be told, but for what to train on and how long. In f32, which holds
 // every weight as it is.
@@ -42,16 +85,19 @@ RunConfig config_of(const Arguments& arguments, const HuggingFaceModel& found) {
              found.model.context);
     if (arguments.context > 0) config.model.context = arguments.context;
     // Read again, it is checked as any other and has what follows from the rest.
-    return parse_config_text(emit_config(config, activation_catalog()),
-                             "the config made of " + arguments.folder + "/config.json",
-                             activation_catalog(), ConfigUse::kModel);
+    const std::string source = (fs::path(arguments.folder) / "config.json").string();
+    try {
+        return parse_config_text(emit_config(config, activation_catalog()), source,
+                                 activation_catalog(), ConfigUse::kModel);
+    } catch (const Error& error) {
+        throw Error(error.code(), as_hugging_face(error.what(), source));
+    }
 }
 
 // Copies the tokenizer's file, if there is one.
 void copy_tokenizer(const fs::path& from, const fs::path& to, int64_t vocab_size) {
     if (!fs::exists(from)) {
-        log::warn("{}: not there: the model can be evaluated on token files, not on texts",
-                  from.string());
+        log::warn("{}: not there: {}", from.string(), kWithoutTokenizer);
         return;
     }
     try {
@@ -59,7 +105,7 @@ void copy_tokenizer(const fs::path& from, const fs::path& to, int64_t vocab_size
         if (ids > vocab_size)
             log::warn("{}: has ids up to {}, the model knows {}", from.string(), ids, vocab_size);
     } catch (const Error& error) {
-        log::warn("{}: copied, but PolyTrain can't use it", error.what());
+        log::warn("{}: copied, but PolyTrain can't use it: {}", error.what(), kWithoutTokenizer);
     }
     write_file_atomic(to, read_file(from));
 }
@@ -102,8 +148,10 @@ void add_import_command(CLI::App& app) {
         ->add_option("--context", arguments->context,
                      "Length of a sequence, which memory is planned for (default: all positions)")
         ->check(CLI::Range(int64_t{1}, int64_t{1} << 24));
-    command->add_option("--activation", arguments->activation,
-                        "Of model_type polyllama, whose config doesn't tell: polyrelu or polynorm");
+    command
+        ->add_option("--activation", arguments->activation,
+                     "Of model_type polyllama, whose config doesn't tell")
+        ->check(CLI::IsMember({"polyrelu", "polynorm"}));
     command->callback([arguments] { run(*arguments); });
 }
 

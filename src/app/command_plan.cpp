@@ -11,6 +11,7 @@
 #include "config/load.hpp"
 #include "model/estimate.hpp"
 #include "train/session.hpp"
+#include "train/task_evaluation.hpp"
 #include "train/traffic.hpp"
 
 namespace polytrain {
@@ -28,11 +29,16 @@ Layout layout_of(const RunConfig& config, int ranks) {
     return {ranks, static_cast<int>(config.parallel.expert), ranks - 1};
 }
 
-nlohmann::ordered_json bytes_of(const TrainingPlan& plan) {
+// What asking eval.tasks takes is an arena of its own.
+nlohmann::ordered_json bytes_of(const RunConfig& config, const TrainingPlan& plan,
+                                const OpTable& ops) {
     nlohmann::ordered_json bytes;
     for (Life life : kLives) bytes[std::string(name_of(life))] = plan.memory.bytes(life);
     bytes["scratch_of_libraries"] = plan.memory.op_scratch_bytes();
-    bytes["total"] = plan.memory.total_bytes();
+    const size_t tasks =
+        config.eval.tasks.empty() ? 0 : plan_tasks(config, ops, plan.layout).total_bytes();
+    if (tasks > 0) bytes["tasks"] = tasks;
+    bytes["total"] = plan.memory.total_bytes() + tasks;
     return bytes;
 }
 
@@ -56,7 +62,8 @@ nlohmann::ordered_json tensors_of(const TrainingPlan& plan) {
     return tensors;
 }
 
-nlohmann::ordered_json as_json(const RunConfig& config, const TrainingPlan& plan) {
+nlohmann::ordered_json as_json(const RunConfig& config, const TrainingPlan& plan,
+                               const OpTable& ops) {
     const auto& parameters = plan.model->parameters();
     const ParameterCount count = count_parameters(config.model, parameters);
     return {{"parameters", count.parameters},
@@ -67,7 +74,7 @@ nlohmann::ordered_json as_json(const RunConfig& config, const TrainingPlan& plan
             {"ranks", plan.layout.ranks},
             {"expert", plan.layout.expert},
             {"sharding", config.parallel.sharding},
-            {"bytes", bytes_of(plan)},
+            {"bytes", bytes_of(config, plan, ops)},
             {"sent", sent_of(config, plan)}};
 }
 
@@ -83,7 +90,7 @@ nlohmann::ordered_json other_grids(RunConfig config, int ranks, const OpTable& o
             const TrainingPlan plan = plan_training(config, ops, layout_of(config, ranks));
             grids.push_back({{"expert", expert},
                              {"sharding", sharding},
-                             {"bytes", bytes_of(plan)},
+                             {"bytes", bytes_of(config, plan, ops)},
                              {"sent", sent_of(config, plan)}});
         }
     }
@@ -92,6 +99,15 @@ nlohmann::ordered_json other_grids(RunConfig config, int ranks, const OpTable& o
 
 double gib(const nlohmann::ordered_json& bytes) {
     return bytes.get<double>() / (1024.0 * 1024.0 * 1024.0);
+}
+
+std::string memory_text(const TrainingPlan& plan, const nlohmann::ordered_json& bytes) {
+    std::string text = plan.memory.table();
+    if (bytes.contains("tasks"))
+        text +=
+            fmt::format("{:<12}{:>12.2f}   beside that, for eval.tasks\n{:<12}{:>12.2f}\n", "tasks",
+                        1024 * gib(bytes["tasks"]), "in all", 1024 * gib(bytes["total"]));
+    return text;
 }
 
 std::string ranks_text(const nlohmann::ordered_json& json, const nlohmann::ordered_json& grids) {
@@ -119,7 +135,7 @@ void run(const Arguments& arguments) {
     const int ranks =
         arguments.ranks > 0 ? arguments.ranks : static_cast<int>(config.parallel.expert);
     const TrainingPlan plan = plan_training(config, runtime->ops, layout_of(config, ranks));
-    nlohmann::ordered_json json = as_json(config, plan), grids;
+    nlohmann::ordered_json json = as_json(config, plan, runtime->ops), grids;
     if (arguments.ranks > 0) grids = other_grids(config, ranks, runtime->ops);
     if (arguments.json) {
         if (!grids.is_null()) json["grids"] = std::move(grids);
@@ -134,7 +150,7 @@ void run(const Arguments& arguments) {
                     "tokens per step  {}\n\n{}",
                     json["parameters"].get<int64_t>(), json["parameters_active"].get<int64_t>(),
                     json["coefficients"].get<int64_t>(), json["flops_per_token"].get<double>(),
-                    json["tokens_per_step"].get<int64_t>(), plan.memory.table()));
+                    json["tokens_per_step"].get<int64_t>(), memory_text(plan, json["bytes"])));
     if (arguments.ranks > 0) print(ranks_text(json, grids));
 }
 

@@ -29,6 +29,7 @@ void TemporaryFolder::commit() const {
 }
 
 fs::path place_for_folder(const fs::path& name) {
+    if (name.empty()) fail(ExitCode::kUsage, "the folder to make has an empty name; name one");
     // "a/b/" and "a/b" are one place.
     const fs::path place = fs::absolute(name / "").lexically_normal().parent_path();
     if (fs::exists(fs::symlink_status(place)))

@@ -23,7 +23,7 @@ class TemporaryFolder {
 };
 
 // The place of a folder that a user asks for, absolute; the folders above it are made. It is there
-// already, or they can't be made: exit 73.
+// already, or they can't be made: exit 73; an empty name: exit 2.
 std::filesystem::path place_for_folder(const std::filesystem::path& name);
 
 }  // namespace polytrain

@@ -21,8 +21,9 @@ const std::vector<int32_t>& ChoiceEncoder::context_ids(std::string_view text) {
     return known_ids_;
 }
 
-ScoredSequence ChoiceEncoder::encode(const std::string& context, const std::string& continuation,
-                                     Dialect dialect, const std::string& where) {
+std::optional<ScoredSequence> ChoiceEncoder::encode(const std::string& context,
+                                                    const std::string& continuation,
+                                                    Dialect dialect, const std::string& where) {
     std::string_view before = context;
     if (dialect == Dialect::kHarness) before = strip_right(before);
     const std::string after(std::string_view(context).substr(before.size()));
@@ -51,11 +52,7 @@ ScoredSequence ChoiceEncoder::encode(const std::string& context, const std::stri
     if (sequence.scored == 0)
         fail(ExitCode::kCorrupt, "{}: the continuation \"{}\" has no tokens of its own", where,
              continuation);
-    if (sequence.scored > context_)
-        fail(ExitCode::kCorrupt,
-             "{}: the continuation has {} tokens, the model's context {}: it can't be scored; "
-             "leave the task out, or train with a larger model.context",
-             where, sequence.scored, context_);
+    if (sequence.scored > context_) return std::nullopt;
     ids.insert(ids.end(), scored.begin(), scored.end());
     if (const int64_t over = std::ssize(ids) - (context_ + 1); over > 0) {
         ids.erase(ids.begin(), ids.begin() + over);

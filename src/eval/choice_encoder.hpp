@@ -23,10 +23,12 @@ class ChoiceEncoder {
     ChoiceEncoder(const Tokenizer& tokenizer, int64_t context)
         : tokenizer_(tokenizer), encoder_(tokenizer.make_encoder()), context_(context) {}
 
-    // `where` begins messages. A continuation without tokens or with more than the model's context,
-    // or a context without tokens where the tokenizer has no token to stand for it: exit 65.
-    ScoredSequence encode(const std::string& context, const std::string& continuation,
-                          Dialect dialect, const std::string& where);
+    // Nothing where the continuation has more tokens than the model's context: it can't be scored.
+    // `where` begins messages. A continuation without tokens, or a context without tokens where the
+    // tokenizer has no token to stand for it: exit 65.
+    std::optional<ScoredSequence> encode(const std::string& context,
+                                         const std::string& continuation, Dialect dialect,
+                                         const std::string& where);
 
     int64_t cut() const { return cut_; }  // sequences that were
     // Characters that the vocabulary can't express.

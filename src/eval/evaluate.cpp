@@ -93,14 +93,30 @@ class Evaluation {
         return bytes;
     }
 
+    // Losses of tokens need none: without it, only the bytes they stand for are not known.
+    const Tokenizer* usable_tokenizer(std::string& why_none) const {
+        if (model_.tokenizer == nullptr) {
+            why_none = "the model has no tokenizer";
+            return nullptr;
+        }
+        try {
+            return &model_.tokenizer->get();
+        } catch (const Error& error) {
+            log::warn("{}: bytes are not counted, as the model's tokenizer can't be used: {}",
+                      data_.path.string(), error.what());
+            why_none = "the model's tokenizer can't be used";
+            return nullptr;
+        }
+    }
+
     std::optional<int64_t> read_tokens(std::string& why_no_bytes) {
         const DataTokenizer none("bytes");
         const OpenedTokens opened =
             open_tokens({.path = data_.path.string(), .format = data_.format, .dtype = data_.dtype},
                         model_.tokenizer != nullptr ? *model_.tokenizer : none, model_.vocab_size);
         std::optional<ByteCount> bytes;
-        if (model_.tokenizer != nullptr) {
-            bytes.emplace(model_.tokenizer->get());
+        if (const Tokenizer* tokenizer = usable_tokenizer(why_no_bytes)) {
+            bytes.emplace(*tokenizer);
             if (!opened.tokenizer_known)
                 log::info(
                     "{}: the file doesn't say which tokenizer made it; it is taken to be \"{}\"",
@@ -114,10 +130,7 @@ class Evaluation {
             if (bytes) bytes->add(ids);
             add(ids);
         }
-        if (!bytes) {
-            why_no_bytes = "the model has no tokenizer";
-            return std::nullopt;
-        }
+        if (!bytes) return std::nullopt;
         if (!bytes->bytes()) why_no_bytes = "ids are past the tokenizer's vocabulary";
         return bytes->bytes();
     }

@@ -26,7 +26,7 @@ struct Question {
     std::string where = {};  // file:line, for messages
     std::vector<Choice> choices = {};
     int64_t gold = 0;              // index of the right one
-    std::string description = {};  // goes before the examples
+    std::string description = {};  // goes before the examples; in OLMo's only before these
     std::string subject = {};      // its examples are of the same
 };
 

@@ -16,6 +16,7 @@ std::optional<Metric> metric_of(const std::string& name) {
     if (name == "acc_raw") return Metric::kAcc;
     if (name == "acc_per_char") return Metric::kAccNorm;
     if (name == "acc_per_byte") return Metric::kAccBytes;
+    if (name == "acc_uncond") return Metric::kPmiDc;
     return std::nullopt;
 }
 

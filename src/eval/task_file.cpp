@@ -2,10 +2,12 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <map>
 #include <optional>
 #include <utility>
 
 #include "core/error.hpp"
+#include "core/log.hpp"
 #include "data/text/line_reader.hpp"
 #include "eval/request_file.hpp"
 #include "eval/task_table.hpp"
@@ -83,6 +85,14 @@ Question question_of(const TaskLine& line, const Task& task) {
     return type->ask(line, task.dialect);
 }
 
+// pmi_dc wants them of all choices.
+bool have_bare_contexts(const std::vector<Question>& questions) {
+    for (const Question& question : questions)
+        for (const Choice& choice : question.choices)
+            if (choice.bare_context.empty()) return false;
+    return true;
+}
+
 // The questions of a file, the limited number of them, before examples come to them.
 struct TaskFile {
     Task task;
@@ -130,6 +140,13 @@ TaskFile read_file_of(const fs::path& path, const TaskSource& source, int64_t li
     for (const Question& question : task.questions) check_question(question);
     if (const TaskType* type = find_task_type(task.name))
         task.primary = task.dialect == Dialect::kOlmo ? type->olmo : type->harness;
+    if (config.primary == Metric::kPmiDc && !have_bare_contexts(task.questions)) {
+        log::warn(
+            "{}: the primary metric is pmi_dc, but some choices have no request after a bare "
+            "context; the task's usual one is taken",
+            path.string());
+        config.primary.reset();
+    }
     task.primary = config.primary.value_or(task.primary);
     return file;
 }
@@ -166,9 +183,21 @@ void add_examples(Task& task, const TaskSource& source) {
         task.shots = source.shots;
     }
     for (Question& question : task.questions) {
-        const std::string before = question.description + examples_for(question, examples, source);
+        std::string before = examples_for(question, examples, source);
+        if (task.dialect == Dialect::kHarness || source.shots > 0)
+            before.insert(0, question.description);
         for (Choice& choice : question.choices) choice.context.insert(0, before);
     }
+}
+
+// Tasks of one name get that of the folder that holds the file behind it:
+// "arc_challenge_5shot/val_rc_5shot".
+void tell_apart(std::vector<Task>& tasks, const std::vector<fs::path>& files) {
+    std::map<std::string, int> count;
+    for (const Task& task : tasks) ++count[task.name];
+    for (size_t i = 0; i < tasks.size(); ++i)
+        if (count[tasks[i].name] > 1)
+            tasks[i].name += "/" + files[i].parent_path().filename().string();
 }
 
 // Of a folder all request files in it and below, by name.
@@ -210,6 +239,7 @@ std::vector<Task> read_tasks(const TaskSource& source) {
         if (!file.is_requests) add_examples(file.task, source);
         tasks.push_back(std::move(file.task));
     }
+    tell_apart(tasks, files);
     return tasks;
 }
 

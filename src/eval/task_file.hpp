@@ -18,8 +18,9 @@ struct Task {
     std::vector<Question> questions;  // at least one; the examples are in their contexts
 };
 
-// The tasks at source.path: of a folder all request files in it and below. What a file holds its
-// name and first line tell:
+// The tasks at source.path: of a folder all request files in it and below, where those that would
+// have the same name have their own folder's behind it, "arc_easy/val_rc_5shot". What a file holds
+// its name and first line tell:
 //   requests of OLMo's evaluations ("request"), with config.json beside them or not;
 //   questions of llm-foundry ("query" or "context_options");
 //   HellaSwag as text (.txt), six lines a question;

@@ -30,18 +30,23 @@ std::string tasks_as_text(const std::vector<TaskResult>& tasks) {
                             task.shots, task.questions.size());
         for (const Metric metric : kMetrics) text += fmt::format("  {:>17}", cell(task, metric));
     }
-    return text + "\n";
+    text += "\n";
+    for (const TaskResult& task : tasks)
+        if (task.too_long > 0)
+            text +=
+                fmt::format("{}: {} more questions left out, too long for the model's context\n",
+                            task.name, task.too_long);
+    return text;
 }
 
 nlohmann::ordered_json tasks_as_json(const std::vector<TaskResult>& tasks) {
     auto all = nlohmann::ordered_json::object();
     for (const TaskResult& task : tasks) {
         nlohmann::ordered_json& json = all[task.name];
-        json = {{"dialect", name_of(task.dialect)},
-                {"shots", task.shots},
-                {"questions", task.questions.size()},
-                {"cut", task.cut},
-                {"primary", name_of(task.primary, task.dialect)}};
+        json = {
+            {"dialect", name_of(task.dialect)},   {"shots", task.shots},
+            {"questions", task.questions.size()}, {"cut", task.cut},
+            {"too_long", task.too_long},          {"primary", name_of(task.primary, task.dialect)}};
         for (const MetricMean& mean : task.metrics) {
             const std::string name(name_of(mean.metric, task.dialect));
             json[name] = mean.mean;

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
+#include <utility>
 
 #include "core/error.hpp"
 #include "core/hash.hpp"
@@ -11,6 +13,35 @@
 
 namespace polytrain {
 namespace {
+
+// A question's choices as tokens, and those that have a bare context after that.
+struct EncodedQuestion {
+    std::vector<ScoredSequence> choices, bare;
+    int64_t cut = 0;  // of the choices
+};
+// Nothing where one is longer than the model's context.
+std::optional<EncodedQuestion> encode(ChoiceEncoder& encoder, const Question& question,
+                                      Dialect dialect) {
+    EncodedQuestion encoded;
+    const auto add = [&](const std::string& context, const Choice& choice,
+                         std::vector<ScoredSequence>& to) {
+        auto sequence = encoder.encode(context, choice.continuation, dialect, question.where);
+        if (sequence) to.push_back(std::move(*sequence));
+        return sequence.has_value();
+    };
+    const int64_t cut_before = encoder.cut();
+    for (const Choice& choice : question.choices)
+        if (!add(choice.context, choice, encoded.choices)) return std::nullopt;
+    encoded.cut = encoder.cut() - cut_before;
+    for (const Choice& choice : question.choices)
+        if (!choice.bare_context.empty() && !add(choice.bare_context, choice, encoded.bare))
+            return std::nullopt;
+    return encoded;
+}
+
+void append(std::vector<ScoredSequence>& all, std::vector<ScoredSequence>&& more) {
+    std::move(more.begin(), more.end(), std::back_inserter(all));
+}
 
 // The log-likelihoods of a pass' sequences, out of the losses of its targets.
 void add_up(const PackedSequences& pass, const std::vector<ScoredSequence>& sequences,
@@ -62,31 +93,45 @@ void TaskSet::add(const Task& task, const Tokenizer& tokenizer, int64_t context)
     for (const TaskResult& other : tasks_)
         if (other.name == task.name)
             fail(ExitCode::kBadConfig,
-                 "two tasks are called \"{}\"; give one a name of its own: \"{}_...\"", task.name,
-                 task.name);
+                 "two tasks are called \"{}\"; name the file of one, and give it a name of its "
+                 "own: \"{}_...\"",
+                 task.name, task.name);
     TaskResult& result =
-        tasks_.emplace_back(TaskResult{task.name, task.dialect, task.shots, 0, task.primary});
+        tasks_.emplace_back(TaskResult{task.name, task.dialect, task.shots, 0, 0, task.primary});
     ChoiceEncoder encoder(tokenizer, context);
-    const auto encode = [&](const std::string& before, const Choice& choice, const Question& of) {
-        sequences_.push_back(encoder.encode(before, choice.continuation, task.dialect, of.where));
-    };
+    std::vector<ScoredSequence> bare;
+    std::string first_too_long;
     for (const Question& question : task.questions) {
+        std::optional<EncodedQuestion> encoded = encode(encoder, question, task.dialect);
+        if (!encoded) {
+            if (++result.too_long == 1) first_too_long = question.where;
+            continue;
+        }
+        append(sequences_, std::move(encoded->choices));
+        append(bare, std::move(encoded->bare));
+        result.cut += encoded->cut;
         QuestionScores& scores =
             result.questions.emplace_back(QuestionScores{question.id, question.gold, {}});
         for (const Choice& choice : question.choices) {
-            encode(choice.context, choice, question);
             scores.choices.push_back({normalising_characters(choice.continuation),
                                       normalising_bytes(choice.continuation)});
             if (!choice.bare_context.empty()) scores.choices.back().bare_log_likelihood = 0;
         }
     }
-    result.cut = encoder.cut();
-    for (const Question& question : task.questions)
-        for (const Choice& choice : question.choices)
-            if (!choice.bare_context.empty()) encode(choice.bare_context, choice, question);
+    append(sequences_, std::move(bare));
+    if (result.questions.empty())
+        fail(ExitCode::kCorrupt,
+             "{}: each of the {} questions of {} has a choice of more tokens than the model's "
+             "context of {}; leave the task out, or train with a larger model.context",
+             first_too_long, result.too_long, task.name, context);
     if (encoder.dropped() > 0)
         log::warn("{}: {} characters are not in the tokenizer's vocabulary and were left out",
                   task.name, encoder.dropped());
+    if (result.too_long > 0)
+        log::warn(
+            "{}: {} of {} questions have a choice of more tokens than the model's context of {} "
+            "and are left out, the first at {}",
+            task.name, result.too_long, task.questions.size(), context, first_too_long);
     if (result.cut > 0)
         log::info("{}: {} contexts are longer than the model's and were cut at their beginnings",
                   task.name, result.cut);

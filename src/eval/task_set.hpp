@@ -25,10 +25,11 @@ struct TaskResult {
     std::string name;
     Dialect dialect = Dialect::kHarness;
     int64_t shots = 0;
-    int64_t cut = 0;  // contexts, of choices, that were longer than the model's
+    int64_t cut = 0;       // contexts, of choices, that were longer than the model's
+    int64_t too_long = 0;  // questions left out: a choice by itself was longer than that
     Metric primary = Metric::kAcc;
     std::vector<MetricMean> metrics = {};
-    std::vector<QuestionScores> questions = {};
+    std::vector<QuestionScores> questions = {};  // those asked
 
     // The primary metric's mean.
     double score() const;
@@ -40,7 +41,8 @@ using PackedLosses = std::function<std::vector<double>(const PackedSequences&)>;
 class TaskSet {
   public:
     // Reads, encodes and packs: passes have `rows` rows at most, which are at least `context`. Two
-    // tasks of one name: exit 78; else errors as read_tasks() and ChoiceEncoder.
+    // tasks of one name: exit 78; none of a task's questions that fits the context: exit 65; else
+    // errors as read_tasks() and ChoiceEncoder.
     TaskSet(const std::vector<TaskSource>& sources, const Tokenizer& tokenizer, int64_t context,
             int64_t rows);
 

@@ -2,6 +2,7 @@
 
 #include <array>
 
+#include "core/utf8.hpp"
 #include "eval/task_text.hpp"
 
 namespace polytrain {
@@ -98,7 +99,9 @@ Question ask_copa(const TaskLine& line, Dialect dialect) {
     if (kind != "cause" && kind != "effect")
         line.refuse("\"question\" wants \"cause\" or \"effect\", found \"{}\"", kind);
     std::string_view premise = strip(line.text("premise"));
-    premise.remove_suffix(premise.empty() ? 0 : 1);  // its full stop
+    // Its full stop, or what else is its last character.
+    while (!premise.empty() && is_utf8_continuation(premise.back())) premise.remove_suffix(1);
+    premise.remove_suffix(premise.empty() ? 0 : 1);
     Texts choices;
     for (const char* key : {"choice1", "choice2"})
         choices.push_back((dialect == Dialect::kHarness ? " " : "") +
@@ -137,12 +140,12 @@ Question ask_mmlu(const TaskLine& line, Dialect dialect) {
     const int64_t gold = is_letter ? id[0] - 'A' : line.whole("answer");
     Question made = dialect == Dialect::kHarness
                         ? asked_for_letter(std::string(strip(question)), answers, gold)
-                        : asked(question_and_answer(question), answers, gold);
+                        : asked(question_and_answer(strip(question)), answers, gold);
     made.subject = line.id({"subject"});
-    if (dialect == Dialect::kHarness)
-        made.description =
-            fmt::format("The following are multiple choice questions (with answers) about {}.\n\n",
-                        replaced(line.text("subject"), "_", " "));
+    if (dialect == Dialect::kHarness || !made.subject.empty())
+        made.description = fmt::format(
+            "The following are multiple choice questions (with answers) about {}{}\n\n",
+            replaced(line.text("subject"), "_", " "), dialect == Dialect::kHarness ? '.' : ':');
     return made;
 }
 

@@ -48,17 +48,16 @@ std::optional<int64_t> layer_of(std::string_view parameter) {
     return error == std::errc() && layer >= 0 && is_layers ? std::optional(layer) : std::nullopt;
 }
 
-MetricsRecord parse_record(std::string_view text, const std::string& where, RunMetrics& run) {
-    const json line = parse_strict_json(text, where, kLineDepth);
-    if (!line.is_object())
-        fail(ExitCode::kCorrupt, "{}: wants an object of a step's metrics, found {}", where,
-             line.type_name());
-    try {
+void read_records(const std::filesystem::path& path, RunMetrics& run) {
+    std::vector<MetricsRecord>& records = run.records;
+    for_each_metrics_line(path, [&](int64_t step, const json& line, const std::string& where) {
         line.at("loss");  // must be there
-        const MetricsRecord record{
-            count_at(line, "step", where),     count_at(line, "tokens", where),
-            optional_number(line, "loss"),     optional_number(line, "tokens_per_s"),
-            optional_number(line, "val_loss"), optional_number(line, "mfu")};
+        const MetricsRecord record{step,
+                                   count_at(line, "tokens", where),
+                                   optional_number(line, "loss"),
+                                   optional_number(line, "tokens_per_s"),
+                                   optional_number(line, "val_loss"),
+                                   optional_number(line, "mfu")};
         if (const auto found = line.find("val_losses"); found != line.end())
             run.val_losses = found->get<std::map<std::string, double>>();
         if (const auto found = line.find("coefficients"); found != line.end()) {
@@ -67,28 +66,9 @@ MetricsRecord parse_record(std::string_view text, const std::string& where, RunM
                 if (const auto layer = layer_of(name))
                     run.coefficients[*layer] = values.get<std::vector<double>>();
         }
-        return record;
-    } catch (const json::exception& error) {
-        fail(ExitCode::kCorrupt, "{}: {}", where, error.what());
-    }
-}
-
-void read_records(const std::filesystem::path& path, RunMetrics& run) {
-    const std::string text = read_file(path);
-    std::vector<MetricsRecord>& records = run.records;
-    std::string_view rest = text;
-    for (int64_t number = 1; !rest.empty(); ++number) {
-        const std::string where = fmt::format("{}:{}", path.string(), number);
-        const size_t end = rest.find('\n');
-        if (end == std::string_view::npos) {
-            log::warn("{}: the last line has no end; it is skipped", where);
-            break;
-        }
-        const MetricsRecord record = parse_record(rest.substr(0, end), where, run);
         while (!records.empty() && records.back().step >= record.step) records.pop_back();
         records.push_back(record);
-        rest.remove_prefix(end + 1);
-    }
+    });
     if (records.empty()) fail(ExitCode::kCorrupt, "{}: holds no metrics yet", path.string());
 }
 
@@ -102,9 +82,9 @@ void flatten(const json& value, const std::string& key, std::map<std::string, st
 }
 
 std::optional<int64_t> parameters_of(const std::string& config_text, const std::string& name,
-                                     const ActivationCatalog& catalog) {
+                                     const ActivationCatalog& catalog, ConfigUse use) {
     try {
-        const RunConfig config = parse_config_text(config_text, name, catalog);
+        const RunConfig config = parse_config_text(config_text, name, catalog, use);
         const Transformer model(config.model, catalog);
         return count_parameters(config.model, model.parameters()).parameters;
     } catch (const Error&) {
@@ -114,15 +94,45 @@ std::optional<int64_t> parameters_of(const std::string& config_text, const std::
 
 }  // namespace
 
+void for_each_metrics_line(const std::filesystem::path& path, const ReadMetricsLine& read) {
+    const std::string text = read_file(path);
+    std::string_view rest = text;
+    for (int64_t number = 1; !rest.empty(); ++number) {
+        const std::string where = fmt::format("{}:{}", path.string(), number);
+        const size_t end = rest.find('\n');
+        if (end == std::string_view::npos) {
+            log::warn("{}: the last line has no end; it is skipped", where);
+            break;
+        }
+        const json line = parse_strict_json(rest.substr(0, end), where, kLineDepth);
+        if (!line.is_object())
+            fail(ExitCode::kCorrupt, "{}: wants an object of a step's metrics, found {}", where,
+                 line.type_name());
+        try {
+            read(count_at(line, "step", where), line, where);
+        } catch (const json::exception& error) {
+            fail(ExitCode::kCorrupt, "{}: {}", where, error.what());
+        }
+        rest.remove_prefix(end + 1);
+    }
+}
+
 RunMetrics read_run(const std::filesystem::path& run_folder, const ActivationCatalog& catalog) {
     RunMetrics run;
     const std::filesystem::path named = std::filesystem::absolute(run_folder).lexically_normal();
     run.name = (named.has_filename() ? named : named.parent_path()).filename().string();
-    read_records(run_folder / "metrics.jsonl", run);
+    const std::filesystem::path metrics = run_folder / "metrics.jsonl";
+    const bool is_trained =
+        std::filesystem::exists(metrics) || !std::filesystem::exists(run_folder / "analysis");
+    if (is_trained)
+        read_records(metrics, run);
+    else
+        run.records.emplace_back();
     const std::string config = (run_folder / "config.json").string();
     const std::string config_text = read_file(config);
     flatten(parse_strict_json(config_text, config, kConfigDepth), "", run.config);
-    run.parameters = parameters_of(config_text, config, catalog);
+    run.parameters = parameters_of(config_text, config, catalog,
+                                   is_trained ? ConfigUse::kTrain : ConfigUse::kModel);
     run.analyses = read_analyses(run_folder);
     return run;
 }

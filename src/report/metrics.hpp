@@ -4,7 +4,9 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <map>
+#include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
 #include <vector>
@@ -24,10 +26,15 @@ struct MetricsRecord {
     std::optional<double> mfu;
 };
 
-// What `polytrain analyze` found of a run: of charts by their titles the run's points, and the
-// cosines of its hidden states.
+// What `polytrain analyze` found of a run: of charts by their titles the run's curve, and the
+// cosines of its hidden states (NaN where there is none).
 struct RunAnalyses {
-    std::map<std::string, std::vector<Point>> by_layer, by_step;
+    struct Part {
+        std::string source;  // ", step 4, data/held_out.bin": what it is of, behind the run's name
+        std::vector<Point> points;
+    };
+    std::map<std::string, Part> by_layer, by_step;
+    std::string cosine_source;
     std::vector<std::vector<double>> cosine;
 };
 
@@ -44,9 +51,16 @@ struct RunMetrics {
     RunAnalyses analyses;
 };
 
-// Reads a run's folder. Steps that a resumed run did again count as it did them last. A last line
-// that was torn by a kill is skipped with a warning. Missing file: exit 66; malformed line or no
-// line at all: exit 65 with file:line.
+// Calls `read` with the step of each line of a metrics.jsonl, the line, an object, and "file:line".
+// A last line that was torn by a kill is skipped with a warning. Missing: exit 66; malformed, also
+// where `read` throws an exception of nlohmann's: exit 65 with file:line.
+using ReadMetricsLine =
+    std::function<void(int64_t step, const nlohmann::json& line, const std::string& where)>;
+void for_each_metrics_line(const std::filesystem::path& path, const ReadMetricsLine& read);
+
+// Reads a run's folder. Steps that a resumed run did again count as it did them last. One that was
+// analysed and never trained (imported) has no metrics.jsonl: it is at step 0. Errors as above; no
+// line at all: exit 65.
 RunMetrics read_run(const std::filesystem::path& run_folder, const ActivationCatalog& catalog);
 
 }  // namespace polytrain

@@ -402,6 +402,18 @@ InferenceSession::InferenceSession(const RunConfig& config, Backend& backend, co
     model_.prepare(pass());
 }
 
+Planner borrowing_planner(const RunConfig& config, const OpTable& ops, const Layout& layout,
+                          int64_t time, int64_t cache, MemoryPlan& memory) {
+    Planner planner{memory, ops, 1, time, storage_type(config), false};
+    planner.cache = cache;
+    planner.borrows = true;
+    planner.layout = layout;
+    // One expert's rows of one rank must fit.
+    if (config.parallel.expert_rows > 0)
+        planner.expert_rows = std::max(config.parallel.expert_rows, time);
+    return planner;
+}
+
 InferenceSession::InferenceSession(const RunConfig& config, const TrainingSession& training,
                                    int64_t time, int64_t cache)
     : ops_(training.pass().ops),
@@ -409,14 +421,7 @@ InferenceSession::InferenceSession(const RunConfig& config, const TrainingSessio
       stream_(training.pass().stream),
       grid_(training.pass().grid),
       groups_(training.pass().groups) {
-    Planner planner{memory_, ops_, 1, time, storage_type(config), false};
-    planner.cache = cache;
-    planner.borrows = true;
-    planner.layout = grid_->layout();
-    // One expert's rows of one rank must fit.
-    if (config.parallel.expert_rows > 0)
-        planner.expert_rows = std::max(config.parallel.expert_rows, time);
-    model_.plan(planner);
+    model_.plan(borrowing_planner(config, ops_, grid_->layout(), time, cache, memory_));
     arena_ = std::make_unique<Arena>(stream_.backend(), memory_);
     for (const Parameter* parameter : model_.parameters()) {
         const auto index = static_cast<size_t>(parameter->index);

@@ -132,6 +132,10 @@ class TrainingSession {
     int64_t bad_round_ = 0;
 };
 
+// Of an InferenceSession on a rank of this layout, whose weights are a training session's.
+Planner borrowing_planner(const RunConfig& config, const OpTable& ops, const Layout& layout,
+                          int64_t time, int64_t cache, MemoryPlan& memory);
+
 // A model in memory, without gradients: for evaluation, and under a Decoder.
 class InferenceSession {
   public:

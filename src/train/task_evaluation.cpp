@@ -9,6 +9,14 @@ int64_t task_rows(const RunConfig& config, int64_t wanted) {
     return std::max(config.model.context, wanted > 0 ? wanted : kUsualRows);
 }
 
+MemoryPlan plan_tasks(const RunConfig& config, const OpTable& ops, const Layout& layout) {
+    MemoryPlan memory;
+    Transformer(config.model, ops.activations())
+        .plan(borrowing_planner(config, ops, layout, task_rows(config, config.eval.batch_tokens),
+                                config.model.context, memory));
+    return memory;
+}
+
 TaskEvaluation::TaskEvaluation(const RunConfig& config, const Tokenizer& tokenizer,
                                const TrainingSession& session)
     : tasks_(config.eval.tasks, tokenizer, config.model.context,

@@ -13,6 +13,9 @@ namespace polytrain {
 // at least the model's context.
 int64_t task_rows(const RunConfig& config, int64_t wanted);
 
+// What TaskEvaluation takes beside a session on a rank of this layout; needs neither.
+MemoryPlan plan_tasks(const RunConfig& config, const OpTable& ops, const Layout& layout);
+
 // The tasks of eval.tasks, asked of the model that is in training.
 class TaskEvaluation {
   public:

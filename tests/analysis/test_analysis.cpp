@@ -1,19 +1,24 @@
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "analysis/distribution.hpp"
 #include "analysis/effective_rank.hpp"
 #include "analysis/similarity.hpp"
 #include "support/catch.hpp"
 #include "support/random.hpp"
+#include "support/thrown.hpp"
 
 using namespace polytrain;
 using namespace polytrain::testing;
 
 namespace {
 
+constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
+constexpr float kInfinity = std::numeric_limits<float>::infinity();
+
 double rank_of(const std::vector<float>& matrix, int64_t rows, int64_t columns) {
-    return effective_rank(matrix, rows, columns);
+    return effective_rank(matrix, rows, columns, "layers.3.up");
 }
 
 }  // namespace
@@ -60,6 +65,28 @@ TEST_CASE("effective rank: scaling, transposition and turning change nothing") {
     CHECK(rank_of(turned, kRows, kColumns) == Approx(rank).epsilon(1e-5));
 }
 
+TEST_CASE("effective rank: what rounding leaves in a wide matrix counts as zero") {
+    Random random("wide");
+    constexpr size_t kSide = 512;
+    std::vector<float> left, right, matrix;
+    for (size_t i = 0; i < kSide; ++i) {
+        left.push_back(static_cast<float>(random.uniform(-1, 1)));
+        right.push_back(static_cast<float>(random.uniform(-1, 1)));
+    }
+    for (const float a : left)
+        for (const float b : right) matrix.push_back(a * b);
+    CHECK(rank_of(matrix, kSide, kSide) == Approx(1).epsilon(1e-12));
+}
+
+TEST_CASE("effective rank: a matrix with numbers that are not finite is refused by its name") {
+    for (const float bad : {kNan, kInfinity, -kInfinity}) {
+        const Thrown thrown = thrown_by([&] { rank_of({1, 2, bad, 4}, 2, 2); });
+        CHECK(thrown.code == ExitCode::kNumerics);
+        CHECK(thrown.says("layers.3.up: "));
+    }
+    CHECK(rank_of({3e38F, 0, 0, 3e38F}, 2, 2) == Approx(2));
+}
+
 TEST_CASE("similarity: mean cosines by hand, over all tokens of all batches") {
     Similarity similarity(3, 2);
     // Two tokens: the second state is turned by 90 and by 60 degrees, the third points away.
@@ -98,6 +125,28 @@ TEST_CASE("distribution: moments, extremes, zeros and quantiles of few numbers a
     CHECK(values.zero_share() == Approx(3.0 / 8));
     // Sorted: -1 0 0 0 2 3 4 8; the place of a share is the nearest to it of 0 to 7.
     CHECK(values.quantiles() == std::array<double, 9>{-1, -1, -1, 0, 2, 3, 8, 8, 8});
+}
+
+TEST_CASE("distribution: numbers that are not finite are counted, and left out of the rest") {
+    Distribution values(8, 4);
+    const std::vector<float> first{kNan, -1, 2, kInfinity}, second{4, -kInfinity, 0, kNan};
+    values.add(first);
+    values.add(second);
+    CHECK(values.count() == 8);
+    CHECK(values.not_finite() == 4);
+    CHECK(values.mean() == Approx(5.0 / 4));
+    CHECK(values.deviation() == Approx(std::sqrt(21 / 4.0 - 25 / 16.0)));
+    CHECK(values.least() == -1);
+    CHECK(values.most() == 4);
+    CHECK(values.zero_share() == Approx(0.25));
+    CHECK(values.quantiles() == std::array<double, 9>{-1, -1, -1, 0, 2, 2, 4, 4, 4});
+
+    Distribution none(1, 1);
+    none.add(std::vector<float>{kNan});
+    CHECK(none.not_finite() == 1);
+    for (const double value : {none.mean(), none.deviation(), none.least(), none.most(),
+                               none.zero_share(), none.quantiles()[4]})
+        CHECK(std::isnan(value));
 }
 
 TEST_CASE("distribution: of many numbers the quantiles come from all columns") {

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <cmath>
 
 #include "checkpoint/hugging_face.hpp"
 #include "data/tokenizer.hpp"
@@ -254,6 +255,7 @@ TEST_CASE("hugging face: the released PolyReLU and PolyNorm, with coefficients t
                     DType::kF32, {3}, a.substr(12, 4) + a.substr(8, 4) + a.substr(4, 4)};
             }
         });
+        CHECK(folder.import("polyprelu").code == ExitCode::kBadConfig);
         const Thrown unknown = folder.import();
         CHECK(unknown.code == ExitCode::kBadConfig);
         CHECK(unknown.says("--activation"));
@@ -308,11 +310,33 @@ TEST_CASE("hugging face: no tensor is missing, left over or of another shape") {
         import_with([](RawTensors& tensors) { tensors.at(kGate0).dtype = DType::kI32; });
     CHECK(integers.code == ExitCode::kCorrupt);
     CHECK(integers.says(kGate0));
-    // Follows from the config: not a weight.
-    CHECK(import_with([](RawTensors& tensors) {
-              tensors["model.layers.1.self_attn.rotary_emb.inv_freq"] = {
-                  DType::kF32, {2}, "12345678"};
-          }).code == ExitCode::kDone);
+}
+
+TEST_CASE("hugging face: a layer's rotary table may be there if it is what the config makes") {
+    Random random("rotary");
+    const SavedModel saved(stock_model(false), random);  // heads of 4, theta 500, 2 layers
+    const auto import_with = [&](int layer, const std::vector<float>& table) {
+        const Folder folder;
+        saved.export_to(folder.hub);
+        folder.change_tensors([&](RawTensors& tensors) {
+            const std::string bytes(reinterpret_cast<const char*>(table.data()),
+                                    table.size() * sizeof(float));
+            tensors[fmt::format("model.layers.{}.self_attn.rotary_emb.inv_freq", layer)] = {
+                DType::kF32, {std::ssize(table)}, bytes};
+        });
+        const Thrown thrown = folder.import();
+        CHECK((thrown.code == ExitCode::kDone || thrown.says("rotary_emb.inv_freq")));
+        return thrown.code;
+    };
+    const auto second = static_cast<float>(1 / std::sqrt(500.0));
+    CHECK(import_with(0, {1, second}) == ExitCode::kDone);
+    CHECK(import_with(1, {1, second * 1.0005F}) == ExitCode::kDone);
+    CHECK(import_with(1, {1, second * 1.002F}) == ExitCode::kCorrupt);
+    CHECK(import_with(1, {1, 0.01F}) == ExitCode::kCorrupt);  // of theta 10000
+    CHECK(import_with(1, {NAN, second}) == ExitCode::kCorrupt);
+    CHECK(import_with(1, {1}) == ExitCode::kCorrupt);
+    CHECK(import_with(1, {1, second, second}) == ExitCode::kCorrupt);
+    CHECK(import_with(2, {1, second}) == ExitCode::kCorrupt);
 }
 
 TEST_CASE("hugging face: a tied head may be there if it is the embedding") {
@@ -358,6 +382,7 @@ TEST_CASE("hugging face: what config.json asks for and PolyTrain has not is refu
     CHECK(refused("hidden_act", "gelu_fast"));
     CHECK(refused("rope_scaling", {{"type", "linear"}, {"factor", 2}}));
     CHECK(refused("rope_parameters", {{"rope_type", "yarn"}}));
+    CHECK(refused("rope_scaling", {{"rope_type", "default"}, {"type", "linear"}}));
     CHECK(refused("quantization_config", nlohmann::json::object()));
     CHECK(refused("partial_rotary_factor", 0.5));
     CHECK(refused("hidden_size", -4));
@@ -367,11 +392,22 @@ TEST_CASE("hugging face: what config.json asks for and PolyTrain has not is refu
     CHECK(refused("rms_norm_eps", "small"));
     CHECK(refused("tie_word_embeddings", 1));
 
+    for (const char* name : {"factor", "partial_rotary_factor", "full_attention"}) {
+        folder.change_config([&](nlohmann::json& config) {
+            config = whole;
+            config["rope_parameters"] = {{"rope_type", "default"}, {name, 1.0}};
+        });
+        const Thrown thrown = folder.import();
+        CHECK(thrown.code == ExitCode::kBadConfig);
+        CHECK(thrown.says(fmt::format("\"rope_parameters.{}\"", name)));
+    }
+
     // Ways to say what is the default.
     folder.change_config([&](nlohmann::json& config) {
         config = whole;
         config.erase("rope_theta");
-        config["rope_parameters"] = {{"rope_type", "default"}, {"rope_theta", 500}};
+        config["rope_parameters"] = {
+            {"rope_type", "default"}, {"type", nullptr}, {"rope_theta", 500}, {"factor", nullptr}};
         config["rope_scaling"] = nullptr;
         config["head_dim"] = 4;
     });

@@ -119,6 +119,36 @@ TEST_CASE("export and import: PolyNorm has no class of transformers, and says so
     CHECK(project.read("back/config.json")["model"]["feed_forward"]["activation"] == "polynorm");
 }
 
+TEST_CASE("import: a tokenizer that PolyTrain can't use is kept, and tokens are still evaluated") {
+    const Project project;
+    project.train(R"("feed_forward": {"activation": "swiglu"})", "run");
+    project.run("export OWN/run --out OWN/hub");
+    const std::string foreign = R"({"model": {"type": "Unigram", "vocab": [["a", -1.5]]}})";
+    const bool there = GENERATE(true, false);
+    fs::remove(project.folder / "hub/tokenizer.json");
+    if (there) spit(project.folder / "hub/tokenizer.json", foreign);
+    const ProgramResult imported = project.try_run("import OWN/hub --out OWN/back");
+    CHECK(imported.exit_code == 0);
+    CHECK_THAT(imported.err, ContainsSubstring("training, texts and sampling need a tokenizer"));
+    std::string ids;
+    for (int i = 0; i < 50; ++i) ids += {static_cast<char>(i * 5), '\0'};
+    spit(project.folder / "raw.bin", ids);
+    const ProgramResult evaluated =
+        project.try_run("eval OWN/back --data OWN/raw.bin --format raw --json --threads 1");
+    INFO(evaluated.err);
+    REQUIRE(evaluated.exit_code == 0);
+    CHECK_THAT(evaluated.err, ContainsSubstring("the model's tokenizer can't be used"));
+    const json found = json::parse(evaluated.out);
+    CHECK(found["tokens"] == 50);
+    CHECK(found["loss"].get<double>() > 0);
+    CHECK(found["bytes"].is_null());
+    CHECK(found["bits_per_byte"].is_null());
+    CHECK(project.try_run("eval OWN/back --data OWN/text.txt").exit_code != 0);
+    project.run("export OWN/back --out OWN/again");
+    CHECK(fs::exists(project.folder / "again/tokenizer.json") == there);
+    if (there) CHECK(slurp(project.folder / "again/tokenizer.json") == foreign);
+}
+
 TEST_CASE("export and import: refusals leave nothing behind") {
     const Project project;
     project.train(R"("feed_forward": {"activation": "swiglu"})", "run");
@@ -145,7 +175,10 @@ TEST_CASE("export and import: refusals leave nothing behind") {
     CHECK(code("export OWN/run --out OWN/new --dtype f16") == 2);
     CHECK(code("export OWN/run --out OWN/new --shard-size 0") == 2);
     CHECK(code("import OWN/hub --out OWN/run") == 73);
+    CHECK(code("export OWN/run --out ''") == 2);
+    CHECK(code("import OWN/hub --out ''") == 2);
     CHECK(code("import OWN/none --out OWN/new") == 66);
+    CHECK(code("import OWN/hub --out OWN/new --activation polyprelu") == 2);
     CHECK(code("import OWN/hub --out OWN/new --context 17") == 2);
     CHECK(code("import OWN/hub --out OWN/new --activation polynorm") == 2);
     const json config = project.read("hub/config.json");
@@ -156,6 +189,9 @@ TEST_CASE("export and import: refusals leave nothing behind") {
         return code("import OWN/hub --out OWN/new");
     };
     CHECK(with("num_attention_heads", 5) == 78);
+    const std::string heads = project.try_run("import OWN/hub --out OWN/new").err;
+    CHECK_THAT(heads, ContainsSubstring(
+                          project.filled("OWN/hub/config.json: \"num_attention_heads\", here ")));
     CHECK(with("hidden_size", int64_t{1} << 40) == 78);
     CHECK(with("num_hidden_layers", 1) == 65);
     CHECK(with("architectures", json::array({"LlamaForCausalLM"})) == 0);

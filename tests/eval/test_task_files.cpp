@@ -103,9 +103,47 @@ TEST_CASE("task files: a name, a dialect and a limit are the user's to give") {
           }).says("their examples in them already"));
     fs::create_directories(folder.path() / "more");
     spit(folder.path() / "more/requests.jsonl", lines_of(two_questions()));
-    CHECK(read_tasks({.path = folder.path()}).size() == 2);
+    spit(folder.path() / "more/config.json", R"({"task_config": {"num_shots": 5}})");
+    const std::vector<Task> two = read_tasks({.path = folder.path()});
+    REQUIRE(two.size() == 2);
+    CHECK(two[0].name == "toy_5shot");
+    CHECK(two[1].name == "toy");
     CHECK(thrown_by([&] { read_tasks({.name = "x", .path = folder.path()}); }).code ==
           ExitCode::kBadConfig);
+}
+
+TEST_CASE("task files: requests of one name in a folder are told apart by their own folders") {
+    const TempFolder folder;
+    for (const char* inner : {"arc/rc_5shot", "arc/val_rc_5shot", "other"}) {
+        fs::create_directories(folder.path() / inner);
+        std::vector<json> all = two_questions();
+        if (inner == std::string("other"))
+            for (json& line : all) line["task_name"] = "other";
+        spit(folder.path() / inner / "requests.jsonl", lines_of(all));
+        spit(folder.path() / inner / "config.json", R"({"task_config": {"num_shots": 5}})");
+    }
+    const std::vector<Task> tasks = read_tasks({.path = folder.path()});
+    REQUIRE(tasks.size() == 3);
+    CHECK(tasks[0].name == "toy_5shot/rc_5shot");
+    CHECK(tasks[1].name == "toy_5shot/val_rc_5shot");
+    CHECK(tasks[2].name == "other_5shot");
+}
+
+TEST_CASE("task files: acc_uncond is pmi_dc, which all choices must have a bare context for") {
+    const TempFolder folder;
+    std::vector<json> all = two_questions();
+    for (json& line : all) line["task_name"] = "arc_challenge";
+    spit(folder / "requests.jsonl", lines_of(all));
+    spit(folder / "config.json", R"({"task_config": {"primary_metric": "acc_uncond"}})");
+    // The second question has none.
+    const TaskSource source{.path = folder / "requests.jsonl"};
+    CHECK(read_tasks(source)[0].primary == Metric::kAccNorm);
+    TaskSource first = source;
+    first.limit = 1;
+    CHECK(read_tasks(first)[0].primary == Metric::kPmiDc);
+    for (int64_t i = 0; i < 3; ++i) all.push_back(request(1000001, i, "Answer:", " c", 0));
+    spit(folder / "requests.jsonl", lines_of(all));
+    CHECK(read_tasks(source)[0].primary == Metric::kPmiDc);
 }
 
 TEST_CASE("task files: llm-foundry's questions, and HellaSwag as text") {

@@ -131,6 +131,11 @@ TEST_CASE("prompts: COPA, with two blanks in the harness") {
           R"({"premise": "I fell.", "choice1": "A", "choice2": "B", "question": "cause",
               "label": 1})",
           {"I fell because", {" a", " b"}, 1});
+    // What goes is a character, not a byte.
+    check("copa", Dialect::kOlmo,
+          R"({"premise": "He said \u201cno\u201d", "choice1": "A", "choice2": "B",
+              "question": "cause", "label": 1})",
+          {"He said \xe2\x80\x9cno because", {" a", " b"}, 1});
 }
 
 TEST_CASE("prompts: OpenBookQA is the bare stem") {
@@ -165,11 +170,13 @@ TEST_CASE("prompts: MMLU, described and lettered in the harness") {
         check("mmlu", Dialect::kHarness, line,
               {"2+2?\nA. 3\nB. 4\nC. 5\nD. 6\nAnswer:", {" A", " B", " C", " D"}, 1});
         check("mmlu", Dialect::kOlmo, line,
-              {"Question: 2+2? \nAnswer:", {" 3", " 4", " 5", " 6"}, 1});
+              {"Question: 2+2?\nAnswer:", {" 3", " 4", " 5", " 6"}, 1});
         CHECK(ask("mmlu", Dialect::kHarness, line).description ==
               "The following are multiple choice questions (with answers) about college "
               "mathematics.\n\n");
-        CHECK(ask("mmlu", Dialect::kOlmo, line).description.empty());
+        CHECK(ask("mmlu", Dialect::kOlmo, line).description ==
+              "The following are multiple choice questions (with answers) about college "
+              "mathematics:\n\n");
     }
 }
 
@@ -201,6 +208,7 @@ TEST_CASE("prompts: examples go before the question, the first of its subject, n
     task = read_tasks(source)[0];
     CHECK(task.primary == Metric::kAccNorm);
     CHECK(task.questions[0].choices[1].context ==
+          "The following are multiple choice questions (with answers) about law:\n\n"
           "Question: D1?\nAnswer: x\n\nQuestion: T?\nAnswer:");
     source.shots = 3;
     CHECK(thrown_by([&] { read_tasks(source); }).code == ExitCode::kBadConfig);

@@ -4,8 +4,10 @@
 
 #include <cmath>
 
+#include "eval/task_report.hpp"
 #include "support/damage.hpp"
 #include "support/thrown.hpp"
+#include "train/task_evaluation.hpp"
 #include "train/tiny_run.hpp"
 
 using namespace polytrain;
@@ -212,7 +214,61 @@ TEST_CASE("task set: stopped, it has no results; broken, and twice the same name
     CHECK(thrown_by([&] {
               TaskSet({source, source}, *bytes, 100, 100);
           }).says("two tasks are called \"toy\""));
-    CHECK(thrown_by([&] { TaskSet({source}, *bytes, 8, 100); }).says("toy.jsonl:"));
+}
+
+TEST_CASE("task set: questions that don't fit the context are left out, counted, and not scored") {
+    const TempFolder folder;
+    spit(folder / "toy.jsonl",
+         R"({"query": "Q", "choices": ["a", "bbb"], "gold": 0})"
+         "\n"
+         R"({"query": "longer still", "choices": ["a", "nine more"], "gold": 0})"
+         "\n"
+         R"({"query": "longer", "choices": ["a", "eight mr"], "gold": 1})"
+         "\n"
+         R"({"query": "Q", "choices": ["ten letter", "nine more"], "gold": 0})");
+    const TaskSource source{.path = folder / "toy.jsonl"};
+    const auto bytes = make_tokenizer("bytes");
+    const auto alone = make_local_communicator();
+    // A nat a byte: the shorter choice is taken.
+    const auto losses = [](const PackedSequences& pass) {
+        return std::vector<double>(pass.targets.size(), 1);
+    };
+    const auto go_on = [](int64_t) { return false; };
+    const auto results = TaskSet({source}, *bytes, 9, 20).evaluate(losses, *alone, go_on);
+    const TaskResult& task = results.value()[0];
+    REQUIRE(task.questions.size() == 2);
+    CHECK(task.questions[0].id == "0");
+    CHECK(task.questions[1].id == "2");
+    CHECK(task.questions[1].choices[1].log_likelihood == -9);
+    CHECK(task.too_long == 2);
+    CHECK(task.cut == 1);  // of a question asked
+    CHECK(task.metrics[0].mean == 0.5);
+    CHECK(task.metrics[0].standard_error == Approx(0.5));
+    CHECK(tasks_as_json(*results)["toy"]["too_long"] == 2);
+    CHECK(tasks_as_text(*results).find("toy: 2 more questions left out") != std::string::npos);
+
+    const TaskSet all({source}, *bytes, 20, 20);
+    CHECK(all.evaluate(losses, *alone, go_on).value()[0].too_long == 0);
+    const Thrown thrown = thrown_by([&] { TaskSet({source}, *bytes, 3, 20); });
+    CHECK(thrown.code == ExitCode::kCorrupt);
+    CHECK(thrown.says("toy.jsonl:1: each of the 4 questions of toy"));
+}
+
+TEST_CASE("task set: the memory of tasks in training is known before there is a session") {
+    const TempFolder folder;
+    spit(folder / "toy.jsonl", questions_text());
+    const Machine machine;
+    for (const int64_t experts : {0, 6}) {
+        RunConfig config = tiny_config();
+        config.model.vocab_size = 256;
+        config.model.moe.experts = experts;
+        config.model.moe.top_k = 2;
+        config.model.moe.hidden = 24;
+        config.eval.tasks = {{.path = folder / "toy.jsonl"}};
+        const TrainingSession session(config, *machine.backend, machine.ops);
+        const TaskEvaluation tasks(config, *make_tokenizer("bytes"), session);
+        CHECK(plan_tasks(config, machine.ops, {}).total_bytes() == tasks.memory().total_bytes());
+    }
 }
 
 TEST_CASE("task set: bare contexts are scored too, and each choice by its own") {

@@ -138,7 +138,10 @@ HuggingFaceExported export_hugging_face(const Checkpoint& checkpoint, const Mode
     for (const char* key : {"bos_token_id", "eos_token_id", "pad_token_id"})
         generation[key] = config[key];
     write_file_atomic(to / "generation_config.json", generation.dump(2) + "\n");
-    if (options.tokenizer != nullptr) write_tokenizer(*options.tokenizer, model.context, to);
+    if (options.tokenizer != nullptr)
+        write_tokenizer(*options.tokenizer, model.context, to);
+    else if (!options.tokenizer_text.empty())
+        write_file_atomic(to / "tokenizer.json", options.tokenizer_text);
     temporary.commit();
     return exported;
 }

@@ -16,6 +16,7 @@ struct HuggingFaceExport {
     DType dtype = DType::kF32;             // or bf16: each number rounded to the nearest
     int64_t shard_bytes = 5'000'000'000;   // of tensors in a file, at most; one alone may be larger
     const Tokenizer* tokenizer = nullptr;  // null: of no text
+    std::string tokenizer_text = {};       // without it: a tokenizer.json to copy, if not empty
 };
 
 // What was written.

@@ -1,6 +1,7 @@
 #include "checkpoint/hugging_face/import.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 #include <deque>
 #include <set>
@@ -85,9 +86,10 @@ class Import {
                  std::vector<float>(static_cast<size_t>(parameter.shape.elements())));
     }
     // What other programs save although it follows from the rest.
-    void drop_repeated(bool tied) {
-        std::erase_if(unused_, [](const auto& name) { return name.ends_with(kRotaryTable); });
-        if (!tied || !unused_.contains(kHead) || missing_.contains(kEmbedding)) return;
+    void drop_repeated(const ModelConfig& model) {
+        for (int64_t layer = 0; layer < model.layers; ++layer)
+            drop_rotary_table(fmt::format("model.layers.{}{}", layer, kRotaryTable), model);
+        if (!model.tied || !unused_.contains(kHead) || missing_.contains(kEmbedding)) return;
         const auto head = files_.bytes(kHead), table = files_.bytes(kEmbedding);
         if (!std::equal(head.begin(), head.end(), table.begin(), table.end()))
             fail(ExitCode::kCorrupt,
@@ -106,6 +108,30 @@ class Import {
     }
 
   private:
+    // It must be theta^(-2j/D), as the config's are: others would turn positions another way.
+    void drop_rotary_table(const std::string& name, const ModelConfig& model) {
+        if (unused_.erase(name) == 0) return;
+        const SafetensorsEntry& entry = files_.tensors().at(name);
+        const int64_t head = model.d_model / model.heads;
+        const std::string place = files_.file_of(name).string();
+        if (entry.shape != Shape{head / 2})
+            fail(ExitCode::kCorrupt, "{}: tensor \"{}\" is {}, but by config.json it is {}", place,
+                 name, entry.shape.text(), Shape{head / 2}.text());
+        // To bf16 a number is rounded by up to 2^-9 of it.
+        const double allowed = entry.dtype == DType::kBf16 ? 3e-3 : 1e-3;
+        const std::vector<float> values = floats_of(name);
+        for (int64_t j = 0; j < head / 2; ++j) {
+            const double wanted =
+                std::pow(model.rope_theta, -2 * static_cast<double>(j) / static_cast<double>(head));
+            const double value = values[static_cast<size_t>(j)];
+            if (!(std::abs(value - wanted) <= allowed * wanted))
+                fail(ExitCode::kCorrupt,
+                     "{}: tensor \"{}\": element {} is {}, but by config.json's rope_theta {} it "
+                     "is {}",
+                     place, name, j, value, model.rope_theta, wanted);
+        }
+    }
+
     void add_copy(const std::string& parameter, const Shape& whole, int64_t begin,
                   std::vector<float> values) {
         std::vector<float>& kept = copies_.emplace_back(std::move(values));
@@ -188,7 +214,7 @@ void import_hugging_face(const HuggingFaceFiles& files, const HuggingFaceModel& 
         found.add(tensor);
     for (const Parameter* parameter : parameters)
         if (is_router_bias(*parameter) && !model.router_bias) found.add_zeros(*parameter);
-    found.drop_repeated(model.model.tied);
+    found.drop_repeated(model.model);
     TrainState state;
     state.config_json = config_json;
     const FileContents weights{"weights.safetensors", found.finish()};

@@ -93,8 +93,13 @@ double rope_theta(const Reader& config) {
     for (const char* key : {"rope_scaling", "rope_parameters"}) {
         if (!config.has(key)) continue;
         const Reader rope = config.object(key);
-        if (rope.text("rope_type", rope.text("type", "default").c_str()) != "default")
-            config.refuse(key, "PolyTrain has rotary positions of rope_type \"default\" alone");
+        for (const char* type : {"rope_type", "type"})
+            if (rope.text(type, "default") != "default")
+                config.refuse(key, "PolyTrain has rotary positions of rope_type \"default\" alone");
+        // All else scales or cuts them.
+        for (const auto& [name, value] : config.at(key).items())
+            if (!value.is_null() && name != "rope_type" && name != "type" && name != "rope_theta")
+                rope.refuse(name.c_str(), "PolyTrain's rotary positions have rope_theta alone");
         theta = rope.number("rope_theta", theta);
     }
     return theta;
@@ -112,14 +117,12 @@ void read_activation(const Reader& config, const std::string& name,
 
 // The two models that the authors of PolyCom released; what their config calls the activation, and
 // that it names it at all, is not documented.
-void read_released(const Reader& config, const std::string& activation,
-                   const ActivationCatalog& catalog, HuggingFaceModel& found) {
+void read_released(const Reader& config, const std::string& activation, HuggingFaceModel& found) {
     found.released = true;
     std::string name = activation.empty() ? config.text("hidden_act", "") : activation;
     std::transform(name.begin(), name.end(), name.begin(),
                    [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-    const ActivationInfo* info = catalog.find(name);
-    if (info == nullptr || !info->has_order())
+    if (name != "polyrelu" && name != "polynorm")
         fail(ExitCode::kBadConfig,
              "model_type \"polyllama\" with activation \"{}\": give --activation polyrelu or "
              "--activation polynorm, whichever the model was trained with",
@@ -190,7 +193,7 @@ HuggingFaceModel read_hugging_face_config(const std::filesystem::path& path,
         read_mixture(config, model);
     if (type == "olmoe") model.qk_norm = "full";
     if (type == "polyllama")
-        read_released(config, activation, catalog, found);
+        read_released(config, activation, found);
     else
         read_activation(config, config.text("hidden_act", "silu"), catalog, model.feed_forward);
     if (type == kOwnKey) read_own(config.object(kOwnKey), found);
