@@ -20,7 +20,8 @@ namespace {
 struct Arguments {
     std::string config;
     bool json = false;
-    int ranks = 0;  // 0: as few as the config allows
+    int ranks = 0;      // 0: as few as the config allows
+    double tflops = 0;  // that a rank reaches; 0: not told
     std::vector<std::string> overrides;
 };
 
@@ -97,6 +98,16 @@ nlohmann::ordered_json other_grids(RunConfig config, int ranks, const OpTable& o
     return grids;
 }
 
+// What the model's products take, without evaluations, saves and what is computed again.
+double seconds_of_run(const RunConfig& config, const nlohmann::ordered_json& json, double tflops) {
+    if (last_step(config) == 0)
+        fail(ExitCode::kUsage, "--tflops: train.seconds alone ends this run, it has no length");
+    const double step =
+        json["flops_per_token"].get<double>() * json["tokens_per_step"].get<double>();
+    return static_cast<double>(last_step(config)) * step /
+           (json["ranks"].get<double>() * tflops * 1e12);
+}
+
 double gib(const nlohmann::ordered_json& bytes) {
     return bytes.get<double>() / (1024.0 * 1024.0 * 1024.0);
 }
@@ -137,6 +148,7 @@ void run(const Arguments& arguments) {
     const TrainingPlan plan = plan_training(config, runtime->ops, layout_of(config, ranks));
     nlohmann::ordered_json json = as_json(config, plan, runtime->ops), grids;
     if (arguments.ranks > 0) grids = other_grids(config, ranks, runtime->ops);
+    if (arguments.tflops > 0) json["seconds"] = seconds_of_run(config, json, arguments.tflops);
     if (arguments.json) {
         if (!grids.is_null()) json["grids"] = std::move(grids);
         json["tensors"] = tensors_of(plan);
@@ -151,6 +163,10 @@ void run(const Arguments& arguments) {
                     json["parameters"].get<int64_t>(), json["parameters_active"].get<int64_t>(),
                     json["coefficients"].get<int64_t>(), json["flops_per_token"].get<double>(),
                     json["tokens_per_step"].get<int64_t>(), memory_text(plan, json["bytes"])));
+    if (json.contains("seconds"))
+        print(fmt::format("\n{} steps on {} ranks of {:g} TFLOP/s: {:.4g} hours\n",
+                          last_step(config), ranks, arguments.tflops,
+                          json["seconds"].get<double>() / 3600));
     if (arguments.ranks > 0) print(ranks_text(json, grids));
 }
 
@@ -167,6 +183,11 @@ void add_plan_command(CLI::App& app) {
                      "As one of so many ranks: its memory, what it sends in a step, and both for "
                      "every expert grid and sharding (default: as many as parallel.expert)")
         ->check(CLI::Range(1, 1 << 20));
+    command
+        ->add_option(
+            "--tflops", arguments->tflops,
+            "TFLOP/s that a rank reaches (its peak times the mfu): how long training takes")
+        ->check(CLI::Range(1e-6, 1e6));
     command->add_option("--set", arguments->overrides, "Override a key: --set train.micro_batch=4")
         ->allow_extra_args(false);
     command->callback([arguments] { run(*arguments); });

@@ -21,6 +21,18 @@ TEST_CASE("plan: the paper's dense models have one number of parameters") {
         CHECK(plan["coefficients"] == (activation.starts_with("poly") ? 96 : 0));
         CHECK(plan["tokens_per_step"] == 1048576);
     }
+    // 238,419 steps of 1,048,576 tokens and 8.887e9 operations a token, 4e14 of them a second.
+    const std::string line = "plan --tflops 50 --ranks 8 '" POLYTRAIN_SOURCE_DIR
+                             "/configs/paper/dense_1b/polynorm.json'";
+    const auto plan = nlohmann::json::parse(run_program(line + " --json").out);
+    CHECK(plan["seconds"].get<double>() ==
+          Approx(238419.0 * 1048576 * plan["flops_per_token"].get<double>() / 4e14));
+    CHECK_THAT(run_program(line).out, ContainsSubstring("238419 steps on 8 ranks of 50 TFLOP/s: "));
+    const ProgramResult endless = run_program(line +
+                                              " --set train.tokens=0 --set train.seconds=9 "
+                                              "--set optimizer.schedule.tokens=1e9");
+    CHECK(endless.exit_code == 2);
+    CHECK_THAT(endless.err, ContainsSubstring("--tflops"));
 }
 
 TEST_CASE("plan: the paper's mixtures have the paper's numbers, and every layout of 64 ranks") {
