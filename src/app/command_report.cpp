@@ -32,7 +32,9 @@ void add_report_command(CLI::App& app) {
                      "A CSV of series,tokens_billion,value to draw beside the runs; may come often")
         ->allow_extra_args(false)
         ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
-    command->add_option("RUN", "Run folders, each with config.json and metrics.jsonl, or what analyze found")
+    command
+        ->add_option("RUN",
+                     "Run folders, each with config.json and metrics.jsonl, or what analyze found")
         ->required()
         ->expected(1, -1)
         ->allow_extra_args();
