@@ -13,7 +13,6 @@
 #include "checkpoint/hugging_face/names.hpp"
 #include "core/error.hpp"
 #include "core/log.hpp"
-#include "data/formats/open.hpp"
 #include "data/loader.hpp"
 #include "report/metrics.hpp"
 #include "train/session.hpp"
@@ -35,64 +34,25 @@ std::string matrix_kind(const std::string& name) {
     return (is_shared ? "shared_" : "") + name.substr(begin, name.size() - kEnd.size() - begin);
 }
 
-// Windows of a token file, evenly spaced as a ValidationReader's, which takes no format.
-class ToldFile {
-  public:
-    ToldFile(const AnalysisData& data, const DataTokenizer& tokenizer, const ModelConfig& model)
-        : context_(model.context) {
-        OpenedTokens opened =
-            open_tokens({.path = data.path, .format = data.format, .dtype = data.dtype}, tokenizer,
-                        model.vocab_size);
-        tokens_ = std::move(opened.tokens);
-        if (!opened.tokenizer_known)
-            log::info("{}: the file doesn't say which tokenizer made it; it is taken to be \"{}\"",
-                      data.path, tokenizer.name());
-        windows_ = (tokens_->tokens() - 1) / context_;
-        if (windows_ < 1)
-            fail(ExitCode::kCorrupt, "{}: holds {} tokens; a window of context {} takes {}",
-                 data.path, tokens_->tokens(), context_, context_ + 1);
-        sequences_ = std::min(windows_, data.sequences);
-    }
-    int64_t sequences() const { return sequences_; }
-    void fill(int64_t i, HostBatch& batch) const {
-        const auto window = static_cast<int64_t>(static_cast<__int128>(i) * windows_ / sequences_);
-        tokens_->read(window * context_, context_, batch.ids.data());
-        tokens_->read(window * context_ + 1, context_, batch.targets.data());
-    }
-
-  private:
-    std::unique_ptr<TokenSource> tokens_;
-    int64_t context_, windows_ = 0, sequences_ = 0;
-};
-
 // A model that keeps its activations, and batches of one sequence to run it over.
 class Watched {
   public:
     Watched(const TrainedModel& trained, const AnalysisData& data)
         : config_(in_f32(trained.config)),
-          path_(path_of(config_, data)),
-          file_(data.path.empty()
-                    ? nullptr
-                    : std::make_unique<ToldFile>(data, trained.tokenizer, config_.model)),
-          reader_(file_ != nullptr
-                      ? nullptr
-                      : std::make_unique<ValidationReader>(
-                            config_.data, trained.tokenizer, path_, config_.seed,
-                            config_.model.context, config_.model.vocab_size, data.sequences)),
+          source_(source_of(config_, data)),
+          reader_(source_, trained.tokenizer, config_.seed, config_.model.context,
+                  config_.model.vocab_size, data.sequences),
           runtime_(make_runtime(config_)),
           session_(config_, *runtime_->backend, runtime_->ops, trained.checkpoint, 1, 0, 0, true) {}
 
     const RunConfig& config() const { return config_; }
-    int64_t tokens() const { return sequences() * config_.model.context; }
+    int64_t tokens() const { return reader_.sequences() * config_.model.context; }
     // Calls f(session) after the pass over each sequence.
     template <class F>
     void for_each_sequence(F&& f) const {
         HostBatch batch(config_.model.context);
-        for (int64_t i = 0; i < sequences(); ++i) {
-            if (file_ != nullptr)
-                file_->fill(i, batch);
-            else
-                reader_->fill(i, 1, batch.ids.data(), batch.targets.data());
+        for (int64_t i = 0; i < reader_.sequences(); ++i) {
+            reader_.fill(i, 1, batch.ids.data(), batch.targets.data());
             session_.run_layers(batch);
             f(session_);
         }
@@ -101,7 +61,7 @@ class Watched {
     Json header(const char* kind, const TrainedModel& trained) const {
         return {{"kind", kind},
                 {"step", trained.checkpoint.state().step},
-                {"data", path_.empty() ? "synthetic" : path_},
+                {"data", source_.path.empty() ? "synthetic" : source_.path},
                 {"tokens", tokens()}};
     }
 
@@ -110,23 +70,17 @@ class Watched {
         config.precision = "f32";
         return config;
     }
-    static std::string path_of(const RunConfig& config, const AnalysisData& data) {
-        if (!data.path.empty() || config.data.synthetic) return data.path;
+    static SourceConfig source_of(const RunConfig& config, const AnalysisData& data) {
+        if (!data.source.path.empty() || config.data.synthetic) return data.source;
         if (config.data.validation.empty())
             fail(ExitCode::kUsage,
                  "this run's config has no data.validation: give a token file by --data");
-        return config.data.validation.begin()->second;
-    }
-
-    int64_t sequences() const {
-        return file_ != nullptr ? file_->sequences() : reader_->sequences();
+        return {.path = config.data.validation.begin()->second};
     }
 
     RunConfig config_;
-    std::string path_;
-    // What is given by --data; else what the config has.
-    std::unique_ptr<ToldFile> file_;
-    std::unique_ptr<ValidationReader> reader_;
+    SourceConfig source_;
+    ValidationReader reader_;
     std::unique_ptr<Runtime> runtime_;
     InferenceSession session_;
 };
@@ -159,23 +113,15 @@ std::map<int64_t, Json> coefficients_of_metrics(const fs::path& path) {
     return found;
 }
 
-// Of a set for each expert, the whole: [[...], ...].
+// As metrics.jsonl has them.
 Json coefficients_of(const Checkpoint& checkpoint) {
     Json found = Json::object();
     for (const auto& [name, info] : checkpoint.tensors()) {
         if (!name.ends_with(".coefficients")) continue;
         std::vector<float> values(static_cast<size_t>(info.shape.elements()));
         checkpoint.read(name, {values.data(), info.shape, DType::kF32, {}});
-        const auto width = info.shape[info.shape.rank() - 1];
-        if (info.shape.rank() == 1) {
-            found[name] = std::vector<double>(values.begin(), values.end());
-            continue;
-        }
-        // As metrics.jsonl names them.
-        const std::string layer = name.substr(0, name.rfind('.'));
-        for (int64_t e = 0; e < info.shape[0]; ++e)
-            found[fmt::format("{}.{}.coefficients", layer, e)] =
-                std::vector<double>(values.begin() + e * width, values.begin() + (e + 1) * width);
+        for (auto& [set, numbers] : coefficient_sets(name, info.shape, values))
+            found[set] = std::move(numbers);
     }
     return found;
 }

@@ -12,8 +12,7 @@ namespace polytrain {
 
 // Tokens to run a model over: `sequences` windows of a token file, evenly spaced.
 struct AnalysisData {
-    std::string path;                             // empty: the run's first validation set
-    std::string format = "auto", dtype = "auto";  // of the path's file, as in data.train
+    SourceConfig source = {};  // without a path: the run's first validation set
     int64_t sequences = 8;
 };
 

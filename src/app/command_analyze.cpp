@@ -104,15 +104,16 @@ void add(CLI::App* parent, const std::string& kind, const char* what, bool reads
             ->check(CLI::Range(int64_t{0}, int64_t{1} << 62));
     if (reads_data) {
         CLI::Option* path =
-            command->add_option("--data", arguments->data.path,
+            command->add_option("--data", arguments->data.source.path,
                                 "A token file (default: each run's first validation set)");
         command
-            ->add_option("--format", arguments->data.format,
+            ->add_option("--format", arguments->data.source.format,
                          "Of a token file that doesn't tell its own, as in data.train")
             ->check(CLI::IsMember({"auto", "polytrain", "megatron", "npy", "llmc", "raw"}))
             ->capture_default_str()
             ->needs(path);
-        command->add_option("--dtype", arguments->data.dtype, "Of token files without a header")
+        command
+            ->add_option("--dtype", arguments->data.source.dtype, "Of token files without a header")
             ->check(CLI::IsMember({"auto", "uint16", "uint32"}))
             ->capture_default_str()
             ->needs(path);

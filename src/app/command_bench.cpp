@@ -84,14 +84,7 @@ class Part {
         pass().run(RandomNormal{tensor, philox_key(1, "bench"), size, 0, 0});
     }
     // What the layer planned under this name.
-    Tensor planned(const std::string& name) const {
-        const auto& entries = plan_.entries();
-        const auto found = std::find_if(entries.begin(), entries.end(), [&](const auto& entry) {
-            return entry.name == "part." + name;
-        });
-        PT_CHECK(found != entries.end(), "no tensor part.{}", name);
-        return pass()[TensorId{static_cast<int>(found - entries.begin())}];
-    }
+    Tensor planned(const std::string& name) const { return pass()[plan_.find("part." + name)]; }
     // With the input, which backward needs too.
     size_t saved_bytes() const {
         size_t bytes = 0;

@@ -109,12 +109,7 @@ struct Evaluator {
         if (config.data.synthetic)
             fail(ExitCode::kUsage, "{}: trained on synthetic tokens, which no text belongs to",
                  arguments.run);
-        const Tokenizer& tokenizer = trained.tokenizer.get();
-        if (tokenizer.vocab_size() > config.model.vocab_size)
-            fail(ExitCode::kBadConfig,
-                 "{} has a vocabulary of {}, larger than the model's of {}: it is not the model's "
-                 "tokenizer",
-                 trained.tokenizer.name(), tokenizer.vocab_size(), config.model.vocab_size);
+        const Tokenizer& tokenizer = trained.tokenizer.get_for(config.model.vocab_size);
         const int64_t rows = task_rows(config, arguments.batch_tokens);
         const TaskSet tasks(task_sources(arguments), tokenizer, config.model.context, rows);
         const InferenceSession session(config, *runtime.backend, runtime.ops, trained.checkpoint, 1,

@@ -24,4 +24,13 @@ const Tokenizer& DataTokenizer::get() const {
     return *made_;
 }
 
+const Tokenizer& DataTokenizer::get_for(int64_t vocab_size) const {
+    if (get().vocab_size() > vocab_size)
+        fail(ExitCode::kBadConfig,
+             "{} has a vocabulary of {}, larger than the model's of {}: it is not the model's "
+             "tokenizer",
+             name_, get().vocab_size(), vocab_size);
+    return get();
+}
+
 }  // namespace polytrain

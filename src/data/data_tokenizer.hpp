@@ -20,6 +20,8 @@ class DataTokenizer {
     const std::string& name() const { return name_; }
     // Errors as make_tokenizer().
     const Tokenizer& get() const;
+    // The same for a model of so many ids: with more of them it isn't the model's, exit 78.
+    const Tokenizer& get_for(int64_t vocab_size) const;
 
   private:
     std::string name_;

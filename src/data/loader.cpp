@@ -126,17 +126,17 @@ int64_t Loader::tokens() const {
     return total;
 }
 
-ValidationReader::ValidationReader(const DataConfig& config, const DataTokenizer& tokenizer,
-                                   const std::string& path, uint64_t seed, int64_t context,
-                                   int64_t vocab_size, int64_t limit)
+ValidationReader::ValidationReader(const SourceConfig& source, const DataTokenizer& tokenizer,
+                                   uint64_t seed, int64_t context, int64_t vocab_size,
+                                   int64_t limit)
     : context_(context) {
     PT_CHECK(context >= 1 && limit >= 0, "a context of {}, a limit of {}", context, limit);
-    if (config.synthetic) {
+    if (source.path.empty()) {
         source_ = std::make_unique<SyntheticTokens>(seed, "data/synthetic/held-out", vocab_size,
                                                     kSyntheticHeldOutSequences * context + 1);
     } else {
-        OpenedTokens opened = open_source({.path = path}, tokenizer, context, vocab_size);
-        if (!opened.tokenizer_known) tell_unknown_tokenizer(path, tokenizer.name());
+        OpenedTokens opened = open_source(source, tokenizer, context, vocab_size);
+        if (!opened.tokenizer_known) tell_unknown_tokenizer(source.path, tokenizer.name());
         source_ = std::move(opened.tokens);
     }
     windows_ = windows_of(*source_, context);

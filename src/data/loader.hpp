@@ -47,10 +47,9 @@ class Loader {
 // order: the same ones each time.
 class ValidationReader {
   public:
-    // Errors as the Loader's. With `config.synthetic` the path is not read.
-    ValidationReader(const DataConfig& config, const DataTokenizer& tokenizer,
-                     const std::string& path, uint64_t seed, int64_t context, int64_t vocab_size,
-                     int64_t limit);
+    // Errors as the Loader's. Without a path: of the synthetic stream, which the seed is for.
+    ValidationReader(const SourceConfig& source, const DataTokenizer& tokenizer, uint64_t seed,
+                     int64_t context, int64_t vocab_size, int64_t limit);
 
     int64_t sequences() const { return sequences_; }
     void fill(int64_t first, int64_t count, int32_t* ids, int32_t* targets) const;

@@ -62,12 +62,7 @@ class Evaluation {
             fail(ExitCode::kUsage,
                  "{}: the model was trained on synthetic tokens, which no text belongs to",
                  data_.path.string());
-        const Tokenizer& tokenizer = model_.tokenizer->get();
-        if (tokenizer.vocab_size() > model_.vocab_size)
-            fail(ExitCode::kBadConfig,
-                 "{} has a vocabulary of {}, larger than the model's of {}: it is not the model's "
-                 "tokenizer",
-                 model_.tokenizer->name(), tokenizer.vocab_size(), model_.vocab_size);
+        const Tokenizer& tokenizer = model_.tokenizer->get_for(model_.vocab_size);
         const std::vector<TextInput> files = find_text_inputs({data_.path}).files;
         DocumentReader reader(files, data_.field);
         const auto encoder = tokenizer.make_encoder();

@@ -68,6 +68,13 @@ TensorId MemoryPlan::add(std::string name, Shape shape, DType dtype, Life life) 
     return {static_cast<int>(entries_.size()) - 1};
 }
 
+TensorId MemoryPlan::find(std::string_view name) const {
+    const auto found = std::find_if(entries_.begin(), entries_.end(),
+                                    [&](const Entry& entry) { return entry.name == name; });
+    PT_CHECK(found != entries_.end(), "no tensor {} is planned", name);
+    return TensorId{static_cast<int>(found - entries_.begin())};
+}
+
 size_t MemoryPlan::bytes(Life life) const {
     if (life == Life::kScratch) return scratch_peak_;
     return life_bytes_[static_cast<size_t>(life)] + (life == Life::kGradient ? gradient_peak_ : 0);

@@ -11,6 +11,7 @@
 
 #include <array>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "tensor/backend.hpp"
@@ -85,6 +86,8 @@ class MemoryPlan {
     TensorId add(std::string name, Shape shape, DType dtype, Life life);
 
     const std::vector<Entry>& entries() const { return entries_; }
+    // The tensor planned under this name, the first of it.
+    TensorId find(std::string_view name) const;
     // Bytes of one life, each tensor rounded up to the alignment; for scratch the highest stack.
     size_t bytes(Life life) const;
     size_t arena_bytes() const;

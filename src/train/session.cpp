@@ -8,6 +8,7 @@
 #include "core/checked.hpp"
 #include "ops/elementwise.hpp"
 #include "ops/squared_sum.hpp"
+#include "tensor/host.hpp"
 
 namespace polytrain {
 namespace {
@@ -356,8 +357,21 @@ double TrainingSession::loss_sum(const HostBatch& batch) const {
     return plan_.model->forward(pass()).cross_entropy;
 }
 
-std::vector<std::pair<std::string, std::vector<double>>> TrainingSession::coefficients() const {
-    std::vector<std::pair<std::string, std::vector<double>>> all;
+CoefficientSets coefficient_sets(const std::string& name, const Shape& shape,
+                                 const std::vector<float>& values) {
+    if (shape.rank() == 1) return {{name, {values.begin(), values.end()}}};
+    CoefficientSets sets;
+    const std::string experts = name.substr(0, name.rfind('.'));
+    for (int64_t e = 0; e < shape[0]; ++e) {
+        const auto first = values.begin() + e * shape[1];
+        sets.emplace_back(fmt::format("{}.{}.coefficients", experts, e),
+                          std::vector<double>(first, first + shape[1]));
+    }
+    return sets;
+}
+
+CoefficientSets TrainingSession::coefficients() const {
+    CoefficientSets all;
     for (const Parameter* parameter : plan_.model->parameters()) {
         if (parameter->decay != DecayClass::kCoefficient) continue;
         const Tensor value = arena_[parameter->value];
@@ -370,16 +384,8 @@ std::vector<std::pair<std::string, std::vector<double>>> TrainingSession::coeffi
                 offsets.push_back(i * static_cast<int64_t>(value.bytes()));
             grid_.experts().all_gather(host.data(), offsets, parameter->name).wait();
         }
-        if (!parameter->is_experts()) {
-            all.emplace_back(parameter->name, std::vector<double>(host.begin(), host.end()));
-            continue;
-        }
-        const std::string layer = parameter->name.substr(0, parameter->name.rfind('.'));
-        for (int64_t e = 0; e < parameter->shape[0]; ++e) {
-            const auto first = host.begin() + e * parameter->unit();
-            all.emplace_back(fmt::format("{}.{}.coefficients", layer, e),
-                             std::vector<double>(first, first + parameter->unit()));
-        }
+        for (auto& set : coefficient_sets(parameter->name, parameter->shape, host))
+            all.push_back(std::move(set));
     }
     return all;
 }
@@ -457,14 +463,7 @@ void InferenceSession::run_layers(const HostBatch& batch) const {
 }
 
 std::vector<float> InferenceSession::values(const std::string& tensor) const {
-    const auto& entries = memory_.entries();
-    const auto found = std::find_if(entries.begin(), entries.end(),
-                                    [&](const auto& entry) { return entry.name == tensor; });
-    PT_CHECK(found != entries.end() && found->dtype == DType::kF32, "no f32 {} is planned", tensor);
-    const Tensor planned = pass()[TensorId{static_cast<int>(found - entries.begin())}];
-    std::vector<float> host(static_cast<size_t>(planned.elements()));
-    stream_.download(host.data(), planned, planned.bytes());
-    return host;
+    return to_host<float>(stream_, pass()[memory_.find(tensor)]);
 }
 
 }  // namespace polytrain

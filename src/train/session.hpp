@@ -29,6 +29,13 @@ DType storage_type(const RunConfig& config);
 // or experts that they can't: exit 78.
 int64_t rounds_of(const RunConfig& config, const Layout& layout);
 
+// Learned numbers of activations by the name of their parameter; those that each expert has, by
+// expert: "layers.0.moe.experts.5.coefficients".
+using CoefficientSets = std::vector<std::pair<std::string, std::vector<double>>>;
+// Of one parameter, [P] or [experts, P].
+CoefficientSets coefficient_sets(const std::string& name, const Shape& shape,
+                                 const std::vector<float>& values);
+
 // The model and optimizer of a run on one of its ranks and their memory plan; needs no device
 // memory, no data and no other ranks.
 struct TrainingPlan {
@@ -92,9 +99,8 @@ class TrainingSession {
     // The sum over scored tokens of their losses; parameters and gradients stay as they are.
     double loss_sum(const HostBatch& batch) const;
 
-    // The activations' learned numbers, by parameter, in the model's order; those that each expert
-    // has, by expert: "layers.0.moe.experts.5.coefficients".
-    std::vector<std::pair<std::string, std::vector<double>>> coefficients() const;
+    // The activations' learned numbers, in the model's order.
+    CoefficientSets coefficients() const;
 
     // Of the last step, before clipping and division: the sum of a parameter's gradients over all
     // micro-batches, as the shard that this rank owns.

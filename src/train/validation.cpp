@@ -10,9 +10,10 @@ Validation::Validation(const RunConfig& config, const DataTokenizer& tokenizer)
     std::map<std::string, std::string> sets = config.data.validation;
     if (config.data.synthetic) sets = {{"synthetic", ""}};
     for (const auto& [name, path] : sets)
-        sets_.emplace(name, std::make_unique<ValidationReader>(
-                                config.data, tokenizer, path, config.seed, config.model.context,
-                                config.model.vocab_size, config.train.eval_sequences));
+        sets_.emplace(name,
+                      std::make_unique<ValidationReader>(
+                          SourceConfig{.path = path}, tokenizer, config.seed, config.model.context,
+                          config.model.vocab_size, config.train.eval_sequences));
 }
 
 void Validation::fill(const ValidationReader& reader, int64_t first) {

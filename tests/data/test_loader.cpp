@@ -152,7 +152,8 @@ TEST_CASE_METHOD(Fixture, "sources that do not fit are refused with names and nu
 TEST_CASE_METHOD(Fixture, "validation reads evenly spaced windows in order, at most the limit") {
     const std::string path = source("v.bin", 0, kContext * 10 + 3);
     const auto starts = [&](int64_t limit) {
-        const ValidationReader reader(config, DataTokenizer(config), path, 1, kContext, 256, limit);
+        const ValidationReader reader({.path = path}, DataTokenizer(config), 1, kContext, 256,
+                                      limit);
         std::vector<int32_t> ids(static_cast<size_t>(reader.sequences() * kContext)), targets(ids);
         reader.fill(0, reader.sequences(), ids.data(), targets.data());
         std::vector<int32_t> windows;
@@ -167,7 +168,7 @@ TEST_CASE_METHOD(Fixture, "validation reads evenly spaced windows in order, at m
     CHECK(starts(5) == std::vector<int32_t>{0, 2, 4, 6, 8});
     CHECK(starts(3) == std::vector<int32_t>{0, 3, 6});
     CHECK(starts(1) == std::vector<int32_t>{0});
-    const ValidationReader reader(config, DataTokenizer(config), path, 1, kContext, 256, 3);
+    const ValidationReader reader({.path = path}, DataTokenizer(config), 1, kContext, 256, 3);
     CHECK(thrown_by([&] { reader.fill(2, 2, nullptr, nullptr); }).code == ExitCode::kInternal);
 }
 
@@ -185,7 +186,7 @@ TEST_CASE_METHOD(Fixture, "synthetic data: in range, skewed as said, held-out ap
     if (vocab > 100) CHECK(std::abs(static_cast<double>(low) / 1e5 - 0.5) < 0.01);
     CHECK(std::equal(ids.begin() + 1, ids.begin() + kContext, targets.begin()));
 
-    const ValidationReader held_out(config, DataTokenizer(config), "", 1, kContext, vocab, 0);
+    const ValidationReader held_out(SourceConfig{}, DataTokenizer(config), 1, kContext, vocab, 0);
     CHECK(held_out.sequences() == 256);
     held_out.fill(0, 256, other.data(), targets.data());
     if (vocab > 2) CHECK(!std::equal(other.begin(), other.begin() + 100, ids.begin()));

@@ -105,8 +105,8 @@ TEST_CASE("repetition filter: takes the targets of repetitive training samples, 
         for (size_t t = s * kContext; t < (s + 1) * kContext; ++t)
             CHECK(filtered[t] == (nines ? kNotScored : targets[t]));
     }
-    const ValidationReader reader(config, DataTokenizer(config), folder / "a.bin", 1, kContext, 256,
-                                  0);
+    const ValidationReader reader({.path = folder / "a.bin"}, DataTokenizer(config), 1, kContext,
+                                  256, 0);
     reader.fill(0, 10, same.data(), filtered.data());
     CHECK(std::count(filtered.begin(), filtered.end(), kNotScored) == 0);
 }

@@ -73,7 +73,7 @@ TEST_CASE("training: val_loss is the plain mean over the held-out sequences' tok
     const Machine machine(1);
     TrainingSession session(config, *machine.backend, machine.ops);
     session.restore(Checkpoint::open(folder.path() / "run/checkpoints/step-20"));
-    const ValidationReader reader(config.data, DataTokenizer(config.data), "", config.seed, 40, 61,
+    const ValidationReader reader(SourceConfig{}, DataTokenizer(config.data), config.seed, 40, 61,
                                   8);
     REQUIRE(reader.sequences() == 8);
     double sum = 0;
